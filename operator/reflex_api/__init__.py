@@ -1,0 +1,1 @@
+"""The shared contract: custom resources, conditions, reasons. No I/O."""

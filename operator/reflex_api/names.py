@@ -1,0 +1,42 @@
+"""Names that users, manifests and every part of Reflex share."""
+
+from typing import Final
+
+GROUP: Final = "reflexstack.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+FIELD_MANAGER: Final = "reflex-operator"
+
+LABEL_MODEL: Final = f"{GROUP}/model"
+"""On every child of a ReflexModel: its name."""
+LABEL_REVISION: Final = f"{GROUP}/revision"
+"""On engine pods: the revision hash that they run."""
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_ENGINE_CLIENT: Final = f"{GROUP}/engine-client"
+"""Pods with this label set to "true" may reach the engines of their namespace."""
+
+READINESS_GATE: Final = f"{GROUP}/Verified"
+"""Pod condition that the operator sets after a verified generation."""
+
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+ENGINE_PORT: Final = 30000
+
+MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
+"""What the operator's filtered watches select."""
+
+
+def child_name(model: str) -> str:
+    """Return the name of a model's Deployment, Service and NetworkPolicy.
+
+    A ReflexModel may hold dots (`qwen2.5-coder-32b`), a Service may not.
+
+    >>> child_name("qwen2.5-coder-32b")
+    'qwen2-5-coder-32b'
+    """
+    return model.replace(".", "-")
+
+
+def keys_name(model: str) -> str:
+    """Return the name of the Secret that holds a model's API keys."""
+    return f"{child_name(model)}-keys"
