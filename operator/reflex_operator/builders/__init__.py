@@ -1,0 +1,1 @@
+"""Manifests from typed inputs. They return only the fields we own and look nothing up."""

@@ -1,0 +1,48 @@
+"""ClusterError > NotFoundError, ConflictError, ForbiddenError, InvalidError, UnavailableError.
+
+PredecessorError asks to wait a moment; LeaseLostError ends the process.
+"""
+
+
+class OperatorError(Exception):
+    """Base of what this package raises."""
+
+
+class ClusterError(OperatorError):
+    """The API server refused or could not be asked; `status` is 0 without an answer."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class NotFoundError(ClusterError):
+    """The object, or the kind, does not exist."""
+
+
+class ConflictError(ClusterError):
+    """The object changed, exists already or was replaced: look again."""
+
+
+class ForbiddenError(ClusterError):
+    """The operator's role, an admission policy or a quota does not allow it."""
+
+
+class InvalidError(ClusterError):
+    """The API server's validation refused the object; the message names the field."""
+
+
+class UnavailableError(ClusterError):
+    """Overload, a timeout or no connection; `retry_after` is the server's wish in seconds."""
+
+    def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, status=status)
+
+
+class LeaseLostError(OperatorError):
+    """The Lease was not renewed in time or another process holds it."""
+
+
+class PredecessorError(OperatorError):
+    """An object of the deleted model of the same name is not collected yet: wait for the GC."""

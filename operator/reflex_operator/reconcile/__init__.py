@@ -1,0 +1,1 @@
+"""Decisions: (snapshot, now) -> Plan. No clock, no network, no kopf."""

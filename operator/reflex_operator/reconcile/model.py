@@ -1,0 +1,313 @@
+"""The decision about one ReflexModel."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from reflex_api.conditions import ConditionType, Reason
+from reflex_api.errors import SpecError
+from reflex_api.model import Activation, Device, ReflexModel
+from reflex_operator.builders.engine import engine_deployment, revision_of
+from reflex_operator.builders.secret import keys_secret, secret_name
+from reflex_operator.builders.service import network_policy, service
+from reflex_operator.engines import sglang
+from reflex_operator.engines.launcher import KEY_NAMES
+from reflex_operator.manifest import Manifest, ObjectRef
+from reflex_operator.reconcile import status
+from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
+from reflex_operator.reconcile.plan import (
+    ModelSnapshot,
+    Plan,
+    ProbeOutcome,
+    SecretRequest,
+    SecretState,
+)
+from reflex_operator.reconcile.scheduling import gpu_holder
+from reflex_operator.reconcile.verification import verification
+
+_FIRST_STATUS_AFTER: Final = timedelta(seconds=2)
+"""The first status waits this long for the pod, so that a quick start costs one write less."""
+_LOOK_AGAIN: Final = timedelta(seconds=10)
+"""For what no watch reports: a Secret that somebody else has to create."""
+
+Findings = dict[ConditionType, Finding]
+
+
+def reconcile(snapshot: ModelSnapshot, now: datetime) -> Plan:
+    """Return the next step for one model: same arguments, same Plan."""
+    if snapshot.model["metadata"].get("deletionTimestamp"):
+        return Plan()  # the garbage collector follows the owner references
+    try:
+        model = ReflexModel.parse(snapshot.model)
+    except SpecError as error:
+        unreadable = Finding(status="False", reason=Reason.SPEC_INVALID, evidence=str(error))
+        return _refused_plan(snapshot.model, unreadable, now)
+    refusal = _refusal(snapshot, model)
+    if refusal is not None:
+        return _refused_plan(snapshot.model, refusal, now)
+    return _carry_out(snapshot, model, now)
+
+
+def engine_replicas(model: ReflexModel) -> tuple[int, Reason | None]:
+    """Return how many engines should run and, for none, why."""
+    if model.spec.suspend:
+        return 0, Reason.SUSPENDED
+    if model.spec.activation is Activation.ROUTED:
+        return 0, Reason.STANDBY_STOPPED
+    if model.spec.replicas == 0:
+        return 0, Reason.SCALED_TO_ZERO
+    return model.spec.replicas, None
+
+
+def _refusal(snapshot: ModelSnapshot, model: ReflexModel) -> Finding | None:
+    """Return why this model cannot be carried out at all, or None."""
+    source = model.spec.source
+    if source.bundled is None and source.persistent_volume_claim is None:
+        return Finding(status="False", reason=Reason.SOURCE_UNSUPPORTED)
+    if not _image(snapshot, model):
+        device = model.spec.engine.device
+        return Finding(status="False", reason=Reason.IMAGE_NOT_CONFIGURED, evidence=device)
+    taken = [str(ref) for ref in snapshot.conflicts]
+    if snapshot.secret is SecretState.NOT_OURS:
+        taken.append(f"Secret {model.namespace}/{secret_name(model)}")
+    if taken:
+        return Finding(status="False", reason=Reason.NAME_CONFLICT, evidence=", ".join(taken))
+    return None
+
+
+def _refused_plan(manifest: Manifest, refusal: Finding, now: datetime) -> Plan:
+    """Return the Plan that only says why: what runs already is left alone."""
+    before: Manifest = manifest.get("status") or {}
+    generation = int(manifest["metadata"].get("generation", 0))
+    findings = {ConditionType.ACCEPTED: refusal, ConditionType.READY: refusal}
+    seen = status.conditions(before, generation, findings, now)
+    return Plan(
+        status=status.refused(before, generation, seen),
+        events=status.transition_events(before, seen),
+    )
+
+
+def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Plan:
+    replicas, stopped = engine_replicas(model)
+    deployment = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
+    revision = revision_of(deployment)
+    pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
+    findings = _findings(snapshot, model, revision, pods, stopped)
+    seen = status.conditions(model.status, model.generation, findings, now)
+    check = verification(snapshot, model, pods, now)
+    waits = [wait for wait in (check.requeue_after, _secret_wait(snapshot, model)) if wait]
+    new_status: Manifest | None = status.build(
+        snapshot,
+        model,
+        args=sglang.render(model),
+        revision=revision,
+        pods=pods,
+        seen=seen,
+    )
+    events = status.transition_events(model.status, seen)
+    patience = _first_status_wait(model, findings[ConditionType.READY].reason, now)
+    if patience:
+        new_status, events = None, ()
+        waits.append(patience)
+    return Plan(
+        secret=_secret(snapshot, model),
+        apply=(
+            network_policy(model, operator_namespace=snapshot.defaults.operator_namespace),
+            deployment,
+            # After the Deployment: a refused one must not take the running pods' Service away.
+            service(model, revision=revision),
+        ),
+        gate=check.gate,
+        probe=check.probe,
+        status=new_status,
+        events=events,
+        requeue_after=min(waits, default=None),
+    )
+
+
+def _findings(
+    snapshot: ModelSnapshot,
+    model: ReflexModel,
+    revision: str,
+    pods: tuple[EnginePod, ...],
+    stopped: Reason | None,
+) -> Findings:
+    pod = _least_ready(pods)
+    scheduled = _scheduled(snapshot, model, pods, stopped)
+    engine = _engine(snapshot, model, pod, stopped, scheduled)
+    cached = _cached(model, scheduled)
+    if stopped and not any(not is_ending(one) for one in snapshot.pods):
+        ready = Finding(status="False", reason=stopped)
+    else:
+        broken = [one for one in (cached, scheduled, engine) if one.status == "False"]
+        waiting = [one for one in (scheduled, engine) if one.status == "Unknown"]
+        short = len(pods) < model.spec.replicas and not stopped
+        ready = next(iter([*broken, *waiting]), None) or Finding(
+            status="True", reason=Reason.SERVING
+        )
+        if ready.status == "Unknown" or (ready.status == "True" and short):
+            reason = ready.reason if ready.status == "Unknown" else Reason.WAITING_FOR_SCHEDULER
+            ready = Finding(status="False", reason=reason, evidence=ready.evidence)
+    return {
+        ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
+        ConditionType.MEMORY_FITS: _memory_fits(snapshot, model, revision, pod),
+        ConditionType.MODEL_CACHED: cached,
+        ConditionType.SCHEDULED: scheduled,
+        ConditionType.ENGINE_READY: engine,
+        ConditionType.RESIDENT: _resident(engine),
+        ConditionType.READY: ready,
+    }
+
+
+def _least_ready(pods: tuple[EnginePod, ...]) -> EnginePod | None:
+    """Return the pod that holds the model back: with one replica, the only one."""
+    return min(
+        pods, key=lambda pod: (pod.ready, pod.containers_ready, bool(pod.node)), default=None
+    )
+
+
+def _scheduled(
+    snapshot: ModelSnapshot,
+    model: ReflexModel,
+    pods: tuple[EnginePod, ...],
+    stopped: Reason | None,
+) -> Finding:
+    if stopped:
+        return Finding(status="False", reason=stopped)
+    refused = _create_failure(snapshot.deployment) if len(pods) < model.spec.replicas else ""
+    if refused:
+        return Finding(status="False", reason=Reason.POD_CREATE_FAILED, evidence=refused)
+    pod = _least_ready(pods)
+    if pod is None:
+        return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
+    if pod.scheduled.reason is Reason.INSUFFICIENT_GPU:
+        if any(is_ending(one) and one["spec"].get("nodeName") for one in snapshot.pods):
+            return Finding(status="False", reason=Reason.ENGINE_STOPPING)  # it holds our GPU
+        selector = model.spec.placement.node_selector
+        holder = gpu_holder(selector, snapshot.nodes, snapshot.peer_pods)
+        if holder:
+            evidence = f"{holder}; scheduler: {pod.scheduled.evidence}"
+            return Finding(status="False", reason=Reason.GPU_HELD_BY_PEER, evidence=evidence)
+    return pod.scheduled
+
+
+def _engine(
+    snapshot: ModelSnapshot,
+    model: ReflexModel,
+    pod: EnginePod | None,
+    stopped: Reason | None,
+    scheduled: Finding,
+) -> Finding:
+    if stopped:
+        return Finding(status="False", reason=stopped)
+    if snapshot.refusal and not (pod and pod.ready):
+        return Finding(status="False", reason=Reason.APPLY_FAILED, evidence=snapshot.refusal)
+    if pod is None:
+        if snapshot.pods:
+            return Finding(status="False", reason=Reason.ENGINE_STOPPING)
+        return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
+    if scheduled.status != "True":
+        return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
+    if pod.ready:
+        return Finding(status="True", reason=Reason.ENGINE_READY)
+    if snapshot.secret in (SecretState.MISSING, SecretState.KEY_MISSING) and not _owns_keys(model):
+        evidence = f"Secret {model.namespace}/{secret_name(model)}"
+        if snapshot.secret is SecretState.KEY_MISSING:
+            evidence += " has no `api-key`"
+        return Finding(status="False", reason=Reason.SECRET_NOT_FOUND, evidence=evidence)
+    if _node_is_lost(snapshot, pod):
+        return Finding(status="False", reason=Reason.NODE_NOT_READY, evidence=pod.node)
+    if not pod.containers_ready:
+        return pod.engine
+    probe = snapshot.probe_of(pod.incarnation)
+    if probe is None or probe.failures == 0:
+        return Finding(status="Unknown", reason=Reason.ENGINE_STARTING)
+    reason = {
+        ProbeOutcome.WRONG_MODEL: Reason.WRONG_MODEL_LOADED,
+        ProbeOutcome.UNREACHABLE: Reason.ENGINE_NOT_ANSWERING,
+    }.get(probe.outcome, Reason.VERIFICATION_FAILED)
+    return Finding(status="False", reason=reason, evidence=probe.evidence)
+
+
+def _node_is_lost(snapshot: ModelSnapshot, pod: EnginePod) -> bool:
+    """Return whether the node controller has given the pod's node up."""
+    status = (snapshot.nodes.get(pod.node) or {}).get("status") or {}
+    ready = next((one for one in status.get("conditions") or [] if one["type"] == "Ready"), None)
+    return ready is not None and ready["status"] != "True"
+
+
+def _cached(model: ReflexModel, scheduled: Finding) -> Finding:
+    if model.spec.source.bundled is not None:
+        return Finding(status="True", reason=Reason.BUNDLED)
+    if scheduled.reason in (Reason.CLAIM_NOT_FOUND, Reason.CLAIM_PENDING):
+        return scheduled
+    if scheduled.status == "True":
+        return Finding(status="True", reason=Reason.CLAIM_BOUND)
+    return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
+
+
+def _memory_fits(
+    snapshot: ModelSnapshot, model: ReflexModel, revision: str, pod: EnginePod | None
+) -> Finding:
+    """Return whether one context fits, by the engine's own report or the status it left."""
+    tokens: object = None
+    if (model.status.get("resolved") or {}).get("revisionHash") == revision:
+        tokens = (model.status.get("memory") or {}).get("kvTokens")
+    measured = status.measured_memory(snapshot, pod)
+    if measured:
+        tokens = measured.kv_tokens
+    if not isinstance(tokens, int):
+        return Finding(status="Unknown", reason=Reason.NOT_MEASURED)
+    evidence = f"{tokens} tokens of KV cache, contextLength {model.spec.engine.context_length}"
+    if tokens >= model.spec.engine.context_length:
+        return Finding(status="True", reason=Reason.FITS, evidence=evidence)
+    return Finding(status="False", reason=Reason.INSUFFICIENT_GPU_MEMORY, evidence=evidence)
+
+
+def _resident(engine: Finding) -> Finding:
+    if engine.status == "True":
+        return Finding(status="True", reason=Reason.RESIDENT)
+    return Finding(status="False", reason=engine.reason, evidence=engine.evidence)
+
+
+def _create_failure(deployment: Manifest | None) -> str:
+    """Return why the pod was refused (quota, pod security, runtime class), or nothing."""
+    for condition in ((deployment or {}).get("status") or {}).get("conditions") or []:
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return str(condition.get("message") or condition.get("reason"))
+    return ""
+
+
+def _image(snapshot: ModelSnapshot, model: ReflexModel) -> str:
+    defaults = snapshot.defaults
+    default = defaults.image_cuda if model.spec.engine.device is Device.CUDA else defaults.image_cpu
+    return model.spec.engine.image or default
+
+
+def _owns_keys(model: ReflexModel) -> bool:
+    return not model.spec.api_key_secret_ref.name
+
+
+def _secret(snapshot: ModelSnapshot, model: ReflexModel) -> SecretRequest | None:
+    if not _owns_keys(model) or snapshot.secret is not SecretState.MISSING:
+        return None
+    return SecretRequest(manifest=keys_secret(model), random_keys=KEY_NAMES)
+
+
+def _secret_wait(snapshot: ModelSnapshot, model: ReflexModel) -> timedelta | None:
+    missing = snapshot.secret in (SecretState.MISSING, SecretState.KEY_MISSING)
+    return _LOOK_AGAIN if missing and not _owns_keys(model) else None
+
+
+def _first_status_wait(model: ReflexModel, reason: Reason, now: datetime) -> timedelta | None:
+    if model.status.get("conditions") or reason is not Reason.WAITING_FOR_SCHEDULER:
+        return None
+    created = model.creation_timestamp
+    if created is None:
+        return None
+    left = created + _FIRST_STATUS_AFTER - now
+    return left if left > timedelta(0) else None
+
+
+def secret_ref(model: ReflexModel) -> ObjectRef:
+    """Return the Secret whose presence the edge reports in the snapshot."""
+    return ObjectRef(kind="Secret", namespace=model.namespace, name=secret_name(model))

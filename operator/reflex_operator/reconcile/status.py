@@ -1,0 +1,194 @@
+"""The status of a ReflexModel, rebuilt on every pass from what the cluster shows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from reflex_api.conditions import Condition, ConditionType, Reason, carry_over, parse_time
+from reflex_api.model import ReflexModel
+from reflex_api.names import LABEL_MODEL
+from reflex_operator.builders.service import endpoint
+from reflex_operator.manifest import Manifest
+from reflex_operator.reconcile.engine import EnginePod, Finding
+from reflex_operator.reconcile.plan import EngineMemory, EventRequest, ModelSnapshot
+from reflex_operator.reconcile.text import message
+
+_MIB: Final = 1 << 20
+_START_TIMES: Final = ("startedAt", "readyAt", "durationSeconds")
+
+_QUIET: Final = {Reason.WAITING_FOR_SCHEDULER}
+_NORMAL: Final = {
+    Reason.SERVING,
+    Reason.ENGINE_STARTING,
+    Reason.ENGINE_STOPPING,
+    Reason.SUSPENDED,
+    Reason.SCALED_TO_ZERO,
+    Reason.STANDBY_STOPPED,
+}
+
+
+def conditions(
+    before: Mapping[str, Any],
+    generation: int,
+    findings: Mapping[ConditionType, Finding],
+    now: datetime,
+) -> tuple[Condition, ...]:
+    """Return the findings as conditions; one keeps its transition time unless it flipped."""
+    seen = (
+        Condition(
+            type=kind,
+            status=finding.status,
+            reason=finding.reason,
+            message=message(finding.reason, finding.evidence),
+            observed_generation=generation,
+            last_transition_time=now.replace(microsecond=0),
+        )
+        for kind, finding in findings.items()
+    )
+    return carry_over(before.get("conditions") or [], seen)
+
+
+def build(
+    snapshot: ModelSnapshot,
+    model: ReflexModel,
+    *,
+    args: Sequence[str],
+    revision: str,
+    pods: Sequence[EnginePod],
+    seen: Sequence[Condition],
+) -> Manifest:
+    """Return the whole status. It holds no clock: times are those of the API's objects."""
+    before = model.status
+    same_revision = (before.get("resolved") or {}).get("revisionHash") == revision
+    pod = pods[0] if pods else None
+    ready = [one for one in pods if one.ready]
+    status: Manifest = {
+        "observedGeneration": model.generation,
+        "replicas": len(pods),
+        "readyReplicas": len(ready),
+        "selector": f"{LABEL_MODEL}={model.name}",
+        "endpoint": endpoint(model),
+        "resolved": _resolved(snapshot, before if same_revision else {}, args, revision, pod),
+        "conditions": [condition.to_manifest() for condition in seen],
+    }
+    measured = measured_memory(snapshot, pod)
+    if measured:
+        status["memory"] = memory_status(measured)
+    elif same_revision and before.get("memory"):
+        status["memory"] = before["memory"]
+    startup = _startup(pod, before.get("startup") if same_revision else None)
+    if startup:
+        status["startup"] = startup
+    return status
+
+
+def refused(before: Mapping[str, Any], generation: int, seen: Sequence[Condition]) -> Manifest:
+    """Return the status of a model that is not carried out: what ran before stays reported."""
+    kept = {key: value for key, value in before.items() if key != "conditions"}
+    return {
+        **kept,
+        "observedGeneration": generation,
+        "conditions": [condition.to_manifest() for condition in seen],
+    }
+
+
+def transition_events(
+    before: Mapping[str, Any], seen: Sequence[Condition]
+) -> tuple[EventRequest, ...]:
+    """Return the event for a change of the Ready condition's reason, if it changed."""
+    ready = next(one for one in seen if one.type is ConditionType.READY)
+    earlier = next(
+        (one for one in before.get("conditions") or [] if one.get("type") == ready.type.value), None
+    )
+    if earlier is not None and earlier.get("reason") == ready.reason.value:
+        return ()
+    if ready.reason in _QUIET:
+        return ()
+    kind: Literal["Normal", "Warning"] = "Normal" if ready.reason in _NORMAL else "Warning"
+    return (EventRequest(type=kind, reason=ready.reason.value, message=ready.message),)
+
+
+def _resolved(
+    snapshot: ModelSnapshot,
+    before: Mapping[str, Any],
+    args: Sequence[str],
+    revision: str,
+    pod: EnginePod | None,
+) -> Manifest:
+    resolved: Manifest = {"revisionHash": revision, "args": list(args)}
+    if pod is None or not pod.node:
+        return resolved
+    resolved["node"] = pod.node
+    labels = (snapshot.nodes.get(pod.node) or {}).get("metadata", {}).get("labels") or {}
+    gpu = labels.get("nvidia.com/gpu.product")
+    driver = labels.get("nvidia.com/cuda.driver-version.full")
+    if gpu:
+        resolved["gpu"] = gpu
+    if driver:
+        resolved["driver"] = driver
+    # Published once ready and kept: each step of a start-up would otherwise be a write.
+    image_id = _container(pod).get("imageID") if pod.ready else None
+    image_id = image_id or (before.get("resolved") or {}).get("imageID")
+    if image_id:
+        resolved["imageID"] = image_id
+    return resolved
+
+
+def measured_memory(snapshot: ModelSnapshot, pod: EnginePod | None) -> EngineMemory | None:
+    """Return what the engine measured; with a good answer, not before the pod is ready.
+
+    The gate opens within a second of the answer, so one status write says both.
+    """
+    probe = snapshot.probe_of(pod.incarnation) if pod else None
+    if pod is None or probe is None:
+        return None
+    return probe.memory if pod.ready or probe.failures else None
+
+
+def memory_status(measured: EngineMemory) -> Manifest:
+    """Return status.memory for what the engine reported; sizes in MiB."""
+    memory: Manifest = {"kvTokens": measured.kv_tokens, "source": "Measured"}
+    sizes = {"weights": measured.weights_bytes, "capacity": measured.capacity_bytes}
+    for name, size in sizes.items():
+        if size:
+            memory[name] = f"{max(1, round(size / _MIB))}Mi"
+    # The engine reports GiB with three places: below this size the quotient is off by percents.
+    if measured.kv_cache_bytes and measured.kv_cache_bytes >= 64 * _MIB:
+        memory["kvBytesPerToken"] = round(measured.kv_cache_bytes / measured.kv_tokens)
+    return memory
+
+
+def _startup(pod: EnginePod | None, before: Mapping[str, Any] | None) -> Manifest | None:
+    """Return times of the API's own objects: container started, pod ready, seconds between."""
+    if pod is None:
+        return None
+    container = _container(pod)
+    startup: Manifest = {"restarts": container.get("restartCount", 0)}
+    if pod.last_termination:
+        startup["lastTermination"] = pod.last_termination
+    running = (container.get("state") or {}).get("running") or {}
+    started_at = parse_time(running.get("startedAt"))
+    ready_at = _ready_at(pod)
+    known = bool(before and "readyAt" in before)
+    if known and before and before.get("startedAt") == running.get("startedAt"):
+        # The same run of the engine: a later loss of readiness is no start.
+        startup |= {name: before[name] for name in _START_TIMES if name in before}
+    elif pod.ready and started_at and ready_at:
+        startup["startedAt"] = running["startedAt"]
+        startup["readyAt"] = ready_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        startup["durationSeconds"] = max(0, int((ready_at - started_at).total_seconds()))
+    else:
+        startup |= {name: before[name] for name in _START_TIMES if before and name in before}
+    return startup
+
+
+def _ready_at(pod: EnginePod) -> datetime | None:
+    for condition in (pod.manifest.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            return parse_time(condition.get("lastTransitionTime"))
+    return None
+
+
+def _container(pod: EnginePod) -> Manifest:
+    containers = (pod.manifest.get("status") or {}).get("containerStatuses") or []
+    return containers[0] if containers else {}

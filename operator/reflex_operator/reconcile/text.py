@@ -1,0 +1,104 @@
+"""One sentence a reason: cause and next action. A test holds that every reason has one."""
+
+from typing import Final
+
+from reflex_api.conditions import Reason, sentence
+
+_TEXT: Final[dict[Reason, tuple[str, str]]] = {
+    Reason.ACCEPTED: ("the spec is valid", ""),
+    Reason.SPEC_INVALID: ("the spec cannot be read", "correct the field and apply again"),
+    Reason.SOURCE_UNSUPPORTED: (
+        "this release serves `bundled` and `persistentVolumeClaim` sources",
+        "put the weights on a claim and name it in source.persistentVolumeClaim",
+    ),
+    Reason.NAME_CONFLICT: (
+        "an object with the engine's name belongs to somebody else",
+        "rename the ReflexModel or delete that object",
+    ),
+    Reason.SECRET_NOT_FOUND: (
+        "the API-key Secret is missing",
+        "create it with a key `api-key`, or clear apiKeySecretRef",
+    ),
+    Reason.IMAGE_NOT_CONFIGURED: (
+        "no engine image",
+        "set engine.image, or engine.images in the chart's values",
+    ),
+    Reason.FITS: ("measured by the engine", ""),
+    Reason.INSUFFICIENT_GPU_MEMORY: (
+        "the KV cache holds less than one context",
+        "lower engine.contextLength or raise engine.memFractionStatic",
+    ),
+    Reason.NOT_MEASURED: ("the engine has not reported its memory yet", "wait for EngineReady"),
+    Reason.BUNDLED: ("the weights are in the engine image", ""),
+    Reason.CLAIM_BOUND: ("the weights are on an existing claim", ""),
+    Reason.CLAIM_NOT_FOUND: (
+        "the weights' claim does not exist",
+        "create the claim or correct source.persistentVolumeClaim.claimName",
+    ),
+    Reason.CLAIM_PENDING: ("the weights' claim is not bound", "look at kubectl describe pvc"),
+    Reason.SCHEDULED: ("a node was found", ""),
+    Reason.WAITING_FOR_SCHEDULER: ("the pod waits for the scheduler", "wait"),
+    Reason.GPU_HELD_BY_PEER: (
+        "another model holds the GPU",
+        "suspend or delete that model, or wait",
+    ),
+    Reason.INSUFFICIENT_GPU: (
+        "no node has a free GPU",
+        "free one, add a node, or check that the NVIDIA device plugin runs",
+    ),
+    Reason.NODE_NOT_FOUND: (
+        "no node matches the placement",
+        "correct placement.nodeSelector or label the node",
+    ),
+    Reason.VOLUME_NODE_AFFINITY_CONFLICT: (
+        "the claim's volume is on another node than the placement allows",
+        "move the weights or change placement",
+    ),
+    Reason.UNSCHEDULABLE: ("no node can take the pod", "see what the scheduler says"),
+    Reason.APPLY_FAILED: (
+        "the API server refused an object of this model",
+        "correct what it names (a field, a quota, a policy)",
+    ),
+    Reason.NODE_NOT_READY: ("the engine's node does not answer", "see kubectl describe node"),
+    Reason.POD_CREATE_FAILED: ("the pod was refused", "correct what the API server names"),
+    Reason.IMAGE_PULL_ERROR: (
+        "the engine image cannot be pulled",
+        "check engine.image and the node's access to the registry",
+    ),
+    Reason.CONTAINER_START_ERROR: ("the container cannot start", "see kubectl describe pod"),
+    Reason.ENGINE_HOST_OOM_KILLED: (
+        "the engine went over its memory limit",
+        "raise resources.memory (sharedMemory counts against it)",
+    ),
+    Reason.ENGINE_CRASH_LOOP: ("the engine keeps crashing", "see kubectl logs --previous"),
+    Reason.ENGINE_RESTARTING: ("the engine crashed and starts again in place", "wait"),
+    Reason.ENGINE_STARTING: (
+        "the image is pulled and the weights are loaded",
+        "wait at most rollout.startupTimeout",
+    ),
+    Reason.ENGINE_STOPPING: ("the previous engine is stopping", "wait for it to end"),
+    Reason.WRONG_MODEL_LOADED: (
+        "the engine serves another model",
+        "check source and servedName",
+    ),
+    Reason.VERIFICATION_FAILED: (
+        "the engine's trial generation was wrong",
+        "try engine.attentionBackend or kvCacheDtype, see kubectl logs",
+    ),
+    Reason.ENGINE_NOT_ANSWERING: (
+        "the engine does not answer",
+        "see kubectl logs; the kubelet restarts it when it stays silent",
+    ),
+    Reason.ENGINE_READY: ("a trial generation was verified", ""),
+    Reason.SUSPENDED: ("suspended", "set spec.suspend to false"),
+    Reason.SCALED_TO_ZERO: ("spec.replicas is 0", "scale it up"),
+    Reason.STANDBY_STOPPED: ("no route wants this model now", "set activation to Always"),
+    Reason.RESIDENT: ("the engine is in memory", ""),
+    Reason.SERVING: ("the engine serves", ""),
+}
+
+
+def message(reason: Reason, evidence: str = "") -> str:
+    """Return "cause: evidence; action" for a reason, at most 256 characters."""
+    cause, action = _TEXT[reason]
+    return sentence(cause, evidence, action)

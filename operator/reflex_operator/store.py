@@ -1,0 +1,311 @@
+"""The cluster as last seen: fed by watch events, replaced by an own LIST now and then.
+
+The LIST is needed because kopf, after a 410, lists again without comparing: an object that went
+away in the gap gets no DELETED event. Objects are shared with their readers and never changed,
+only exchanged. They are kept trimmed: managedFields and most of a pod decide nothing.
+
+Versions are compared as integers (KEP-5504: they are comparable within a kind). A version that is
+no number is always believed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+from reflex_api.names import GPU_RESOURCE, LABEL_MODEL
+from reflex_operator.manifest import Manifest, ObjectRef, ref_of
+from reflex_operator.metrics import ConditionRow
+from reflex_operator.reconcile.plan import ModelKey
+from reflex_operator.reconcile.scheduling import requests_gpu
+from reflex_operator.sharing import Sharing
+
+MODEL: Final = "ReflexModel"
+CHILD_KINDS: Final = ("Deployment", "Service", "NetworkPolicy")
+WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, "Pod", "Node")
+
+_WAITING_REASONS: Final = {
+    "GPUHeldByPeer",
+    "InsufficientGPU",
+    "NodeNotFound",
+    "Unschedulable",
+    "VolumeNodeAffinityConflict",
+}
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_POD_SPEC: Final = ("nodeName",)
+_POD_STATUS: Final = (
+    "phase",
+    "podIP",
+    "startTime",
+    "reason",
+    "message",
+    "conditions",
+    "containerStatuses",
+    "initContainerStatuses",
+)
+_NOTHING: Final[frozenset[ModelKey]] = frozenset()
+
+
+Key = TypeVar("Key", ModelKey, str)
+
+
+class Change(NamedTuple):
+    """What an event changed: who should look again, and whether it was news at all."""
+
+    keys: frozenset[ModelKey]
+    news: bool
+
+
+class Store:
+    """Objects by kind and name, with the indices that snapshots need."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[tuple[str, str], Manifest]] = {k: {} for k in WATCHED_KINDS}
+        self._floors: dict[str, int] = {}  # version of each kind's last LIST
+        self._gone: dict[str, dict[tuple[str, str], int]] = {k: {} for k in WATCHED_KINDS}
+        self._pods_of: dict[ModelKey, set[tuple[str, str]]] = {}
+        self._pods_on: dict[str, set[tuple[str, str]]] = {}
+        self._gpu_pods: set[tuple[str, str]] = set()
+        self._waiting: set[ModelKey] = set()
+        self._sharing = Sharing()
+
+    @property
+    def synced(self) -> bool:
+        """Whether each kind was listed: before that, absence means nothing."""
+        return len(self._floors) == len(WATCHED_KINDS)
+
+    def get(self, ref: ObjectRef) -> Manifest | None:
+        """Return an object of a watched kind, or None."""
+        return self._objects[ref.kind].get((ref.namespace, ref.name))
+
+    def model(self, key: ModelKey) -> Manifest | None:
+        """Return the custom resource, or None when it is gone."""
+        return self._objects[MODEL].get((key.namespace, key.name))
+
+    def model_keys(self) -> list[ModelKey]:
+        """Return the keys of all models."""
+        return [ModelKey(namespace=space, name=name) for space, name in self._objects[MODEL]]
+
+    def pods(self, key: ModelKey) -> tuple[Manifest, ...]:
+        """Return the engine pods of a model, whatever their revision, in the order of names."""
+        pods = self._objects["Pod"]
+        return tuple(pods[name] for name in sorted(self._pods_of.get(key, ())))
+
+    def gpu_pods(self, *, apart_from: ModelKey) -> tuple[Manifest, ...]:
+        """Return the pods of other models that hold GPUs of a node."""
+        pods = self._objects["Pod"]
+        own = self._pods_of.get(apart_from, set())
+        return tuple(pods[name] for name in sorted(self._gpu_pods - own))
+
+    def node(self, name: str) -> Manifest | None:
+        """Return a node, or None."""
+        return self._objects["Node"].get(("", name))
+
+    def gpu_nodes(self) -> dict[str, Manifest]:
+        """Return the nodes that have GPUs."""
+        return {
+            name: node
+            for (_, name), node in self._objects["Node"].items()
+            if GPU_RESOURCE in ((node.get("status") or {}).get("capacity") or {})
+        }
+
+    def condition_rows(self) -> Iterator[ConditionRow]:
+        """Yield namespace, name, type and status of every condition, for the metrics."""
+        for (namespace, name), model in self._objects[MODEL].items():
+            for condition in (model.get("status") or {}).get("conditions") or []:
+                yield namespace, name, condition["type"], condition["status"]
+
+    def trim(self, manifest: Mapping[str, Any]) -> Manifest:
+        """Return a compact copy with what decisions and comparisons need."""
+        share, compact = self._sharing.share, self._sharing.compact
+        # The specs of children come from one builder: they are alike.
+        alike = {"spec"} if manifest["kind"] != MODEL else set()
+        trimmed = _needed(manifest)
+        return {k: share(v) if k in alike else compact(v) for k, v in trimmed.items()}
+
+    def observe(self, event_type: str | None, manifest: Mapping[str, Any]) -> Change:
+        """Take in one event, or the answer to an own write; older news are ignored."""
+        ref = ref_of(manifest)
+        name = (ref.namespace, ref.name)
+        version = _version(manifest)
+        before = self._objects[ref.kind].get(name)
+        if version is not None and self._is_stale(ref.kind, name, version, before, event_type):
+            return Change(_NOTHING, news=False)
+        if event_type == "DELETED":
+            if version is not None:
+                self._gone[ref.kind][name] = version
+            after = None
+        else:
+            after = self.trim(manifest)
+        return Change(self._exchange(ref, before, after), news=True)
+
+    def replace(
+        self, kind: str, manifests: Iterable[Mapping[str, Any]], resource_version: str
+    ) -> Change:
+        """Exchange all objects of a kind for a LIST's; return who should look again.
+
+        Objects that are newer than the list stay: their events overtook it.
+        """
+        self._sharing = Sharing()  # forgets what no object has any more
+        floor = int(resource_version) if resource_version.isdigit() else None
+        first = kind not in self._floors
+        keys: set[ModelKey] = set()
+        listed = set()
+        news = False
+        for manifest in manifests:
+            ref = ref_of(manifest)
+            listed.add((ref.namespace, ref.name))
+            change = self.observe("MODIFIED", manifest)
+            keys |= change.keys
+            news = news or change.news
+        for name, before in list(self._objects[kind].items()):
+            seen = _version(before)
+            if name in listed or (floor is not None and seen is not None and seen > floor):
+                continue
+            ref = ObjectRef(kind=kind, namespace=name[0], name=name[1])
+            keys |= self._exchange(ref, before, None)
+            news = True
+        self._floors[kind] = floor if floor is not None else 0
+        gone = self._gone[kind]
+        self._gone[kind] = {n: v for n, v in gone.items() if floor is None or v > floor}
+        return Change(frozenset(keys), news=news and not first)
+
+    def _is_stale(
+        self,
+        kind: str,
+        name: tuple[str, str],
+        version: int,
+        before: Manifest | None,
+        event_type: str | None,
+    ) -> bool:
+        if before is not None:
+            seen = _version(before)
+            # A DELETED event may carry the version of the last change (a deletion collected from
+            # a relist); it is stale only when the object was seen newer.
+            newest = seen if event_type == "DELETED" or seen is None else seen + 1
+            return newest is not None and version < newest
+        if event_type == "DELETED":
+            return True
+        # Absent and older than the list or the deletion that says so: it will not come back.
+        return version <= max(self._floors.get(kind, -1), self._gone[kind].get(name, -1))
+
+    def _exchange(
+        self, ref: ObjectRef, before: Manifest | None, after: Manifest | None
+    ) -> frozenset[ModelKey]:
+        """Put `after` in the place of `before`; return the keys that it concerns."""
+        name = (ref.namespace, ref.name)
+        if after is None:
+            self._objects[ref.kind].pop(name, None)
+        else:
+            self._objects[ref.kind][name] = after
+        if ref.kind == MODEL:
+            return self._model_changed(ModelKey(namespace=ref.namespace, name=ref.name), after)
+        if ref.kind == "Node":
+            return self._node_changed(ref.name, before, after)
+        keys = {key for key in (_owner(before), _owner(after)) if key is not None}
+        if ref.kind == "Pod":
+            self._index_pod(name, before, after)
+            if _gpu_claim(before) != _gpu_claim(after):
+                keys |= self._waiting
+        return frozenset(keys)
+
+    def _model_changed(self, key: ModelKey, after: Manifest | None) -> frozenset[ModelKey]:
+        if after is not None and _waits_for_node(after):
+            self._waiting.add(key)
+        else:
+            self._waiting.discard(key)
+        return frozenset({key})
+
+    def _node_changed(
+        self, node: str, before: Manifest | None, after: Manifest | None
+    ) -> frozenset[ModelKey]:
+        if _node_facts(before) == _node_facts(after):
+            return _NOTHING  # a kubelet's heartbeat
+        pods = self._objects["Pod"]
+        owners = (_owner(pods[name]) for name in self._pods_on.get(node, ()))
+        return frozenset({key for key in owners if key is not None} | self._waiting)
+
+    def _index_pod(
+        self, name: tuple[str, str], before: Manifest | None, after: Manifest | None
+    ) -> None:
+        for pod, add in ((before, False), (after, True)):
+            if pod is None:
+                continue
+            owner, node = _owner(pod), pod["spec"].get("nodeName")
+            if owner is not None:
+                _index(self._pods_of, owner, name, add=add)
+            if node:
+                _index(self._pods_on, node, name, add=add)
+        if _gpu_claim(after):
+            self._gpu_pods.add(name)
+        else:
+            self._gpu_pods.discard(name)
+
+
+def _needed(manifest: Mapping[str, Any]) -> Manifest:
+    kind = manifest["kind"]
+    metadata = {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}
+    if _LAST_APPLIED in (metadata.get("annotations") or {}):
+        annotations = metadata["annotations"].items()
+        metadata["annotations"] = {k: v for k, v in annotations if k != _LAST_APPLIED}
+    trimmed = {**manifest, "metadata": metadata}
+    spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
+    if kind == "Pod":
+        trimmed["spec"] = {key: spec[key] for key in _POD_SPEC if key in spec}
+        trimmed["spec"]["containers"] = [
+            {"name": one["name"], "resources": one.get("resources") or {}}
+            for one in spec.get("containers") or []
+        ]
+        trimmed["status"] = {key: status[key] for key in _POD_STATUS if key in status}
+    elif kind == "Node":
+        trimmed["spec"] = {k: v for k, v in spec.items() if k in ("taints", "unschedulable")}
+        trimmed["status"] = {k: status[k] for k in ("capacity", "allocatable") if k in status}
+        ready = [c for c in status.get("conditions") or [] if c.get("type") == "Ready"]
+        trimmed["status"]["conditions"] = ready
+        metadata.pop("annotations", None)
+    return trimmed
+
+
+def _index(
+    index: dict[Key, set[tuple[str, str]]], key: Key, name: tuple[str, str], *, add: bool
+) -> None:
+    names = index.setdefault(key, set())
+    (names.add if add else names.discard)(name)
+    if not names:
+        del index[key]
+
+
+def _version(manifest: Mapping[str, Any]) -> int | None:
+    text = str(manifest["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isdigit() else None
+
+
+def _owner(manifest: Manifest | None) -> ModelKey | None:
+    """Return the model that a child's label names."""
+    metadata = (manifest or {}).get("metadata") or {}
+    name = (metadata.get("labels") or {}).get(LABEL_MODEL)
+    return ModelKey(namespace=metadata["namespace"], name=name) if name else None
+
+
+def _gpu_claim(pod: Manifest | None) -> str:
+    """Return the node on which the pod holds a GPU, or nothing."""
+    if pod is None or not requests_gpu(pod):
+        return ""
+    if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+        return ""
+    return str(pod["spec"].get("nodeName") or "")
+
+
+def _waits_for_node(model: Manifest) -> bool:
+    return any(
+        condition.get("type") == "Scheduled" and condition.get("reason") in _WAITING_REASONS
+        for condition in (model.get("status") or {}).get("conditions") or []
+    )
+
+
+def _node_facts(node: Manifest | None) -> tuple[Any, ...] | None:
+    """Return what about a node can change a decision."""
+    if node is None:
+        return None
+    status = node.get("status") or {}
+    ready = [(c.get("type"), c.get("status")) for c in status.get("conditions") or []]
+    return (node["metadata"].get("labels"), node.get("spec"), status.get("allocatable"),
+            status.get("capacity"), ready)  # fmt: skip
