@@ -1,0 +1,1 @@
+"""Builds the project's container images from local inputs, once for each content hash."""

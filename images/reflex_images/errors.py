@@ -1,0 +1,2 @@
+class ImageError(Exception):
+    """An image cannot be built; the message says why and what helps."""
