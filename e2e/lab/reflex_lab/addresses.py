@@ -1,0 +1,15 @@
+"""The node's name and addresses: fixed, since one machine runs one lab."""
+
+NODE = "reflex-node"
+BRIDGE = "reflex0"
+BRIDGE_MAC = "02:5e:f1:ec:00:01"
+"""Fixed: a bridge otherwise takes its ports' lowest address and breaks open connections."""
+NODE_ADDRESS = "10.244.0.1"
+"""The bridge's own, not the uplink's: it exists without a network and nobody outside reaches it."""
+NODE_POD_RANGE = "10.244.0.0/24"
+POD_RANGE = "10.244.0.0/16"
+SERVICE_RANGE = "10.96.0.0/16"
+DNS_SERVICE_IP = "10.96.0.10"
+DNS_PORT = 10053
+"""Of CoreDNS on the node address; the Service maps 53 to it, so a resolver of the host's stays."""
+CLUSTER_DOMAIN = "cluster.local"

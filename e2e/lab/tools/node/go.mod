@@ -1,0 +1,3 @@
+module reflexstack.dev/lab/tools/node
+
+go 1.26.0
