@@ -1,0 +1,1 @@
+"""Brings the whole stack up from nothing, shows it, and tests it."""

@@ -1,0 +1,126 @@
+"""`make test`: every check, phase by phase, with times.
+
+The order is by cost: what fails in seconds fails first.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from reflex_e2e.kubectl import LAB, ROOT, CommandError, run
+from reflex_e2e.progress import Phases
+
+BIN = ROOT / ".venv/bin"
+
+
+def main() -> int:
+    """Run the chosen phases; return 0 when all passed."""
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__)
+    parser.add_argument("--only", choices=list(PHASES), help="run one phase")
+    chosen = parser.parse_args().only
+    phases = Phases()
+    try:
+        for name, check in PHASES.items():
+            if chosen in (None, name):
+                with phases.phase(name):
+                    check()
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"\nall checks passed\n{phases.summary()}", file=sys.stderr)
+    return 0
+
+
+def lint() -> None:
+    """Format, lint, types, import rules, generated files."""
+    folders = ["operator", "e2e", "images", "tests"]
+    checked(BIN / "ruff", "format", "--check", "--quiet", *folders)
+    checked(BIN / "ruff", "check", "--quiet", *folders)
+    checked(BIN / "mypy")
+    checked(BIN / "lint-imports", "--no-cache", env={"PYTHONPATH": "operator"})
+
+
+def unit() -> None:
+    """Tests without a cluster."""
+    pytest("tests/unit", "tests/property")
+
+
+def wheel() -> None:
+    """The same unit tests against the built wheel, so that no file is missing from it."""
+    with tempfile.TemporaryDirectory() as folder:
+        checked(
+            sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder,
+            env={"PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        (built,) = Path(folder).glob("*.whl")
+        installed = Path(folder) / "installed"
+        with zipfile.ZipFile(built) as archive:
+            archive.extractall(installed)
+        rest = ["e2e/lab", "e2e", "tests", "images"]
+        paths = " ".join([str(installed), *(str(ROOT / name) for name in rest)])
+        where = run(
+            [sys.executable, "-c", "import reflex_operator; print(reflex_operator.__file__)"],
+            env={"PYTHONPATH": str(installed)},
+        )
+        if not where.startswith(str(installed)):
+            raise CommandError(f"the wheel's package is not the one that is imported: {where}")
+        pytest(
+            "-o", f"pythonpath={paths}", "tests/unit/reflex_api", "tests/unit/reflex_operator",
+            env={"PYTHONPATH": str(installed)},
+        )  # fmt: skip
+
+
+def contract() -> None:
+    """What only the real SGLang can say."""
+    pytest("tests/contract")
+
+
+def controlplane() -> None:
+    """A real API server with its controllers and fake GPU nodes."""
+    pytest("tests/controlplane")
+
+
+def lab() -> None:
+    """The real node, with the operator installed from the chart."""
+    status = subprocess.run([LAB, "status"], check=False, stdout=subprocess.DEVNULL)
+    was_up = status.returncode == 0
+    try:
+        pytest("e2e/tests")
+    finally:
+        if not was_up and not os.environ.get("REFLEX_KEEP_LAB"):
+            checked(LAB, "down")
+
+
+def pytest(*arguments: str, env: Mapping[str, str] | None = None) -> None:
+    """Run pytest in a process of its own."""
+    checked(sys.executable, "-m", "pytest", "-q", *arguments, env=env)
+
+
+def checked(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+    """Run a command with its output on the terminal.
+
+    Raises:
+        CommandError: it failed.
+    """
+    words = [str(word) for word in command]
+    done = subprocess.run(words, check=False, cwd=ROOT, env={**os.environ, **(env or {})})
+    if done.returncode:
+        raise CommandError(f"{' '.join(words)}: exit code {done.returncode}")
+
+
+PHASES: dict[str, Callable[[], None]] = {
+    "lint": lint,
+    "unit": unit,
+    "wheel": wheel,
+    "contract": contract,
+    "controlplane": controlplane,
+    "lab": lab,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
