@@ -1,0 +1,176 @@
+"""The whole loop without kopf: a model in a fake API server, from nothing to quiet."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from reflex_operator.apply import Applier
+from reflex_operator.controller import Controller
+from reflex_operator.keys import Keys
+from reflex_operator.metrics import Metrics
+from reflex_operator.observe import Observer
+from reflex_operator.probe import Prober
+from reflex_operator.reconcile.plan import EngineDefaults, ModelKey
+from reflex_operator.store import Store
+from reflex_operator.workqueue import WorkQueue
+from unit.reflex_operator.fakeapi import FakeApi, serving
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+KEY = ModelKey(namespace="default", name="tiny")
+Object = dict[str, Any]
+
+
+def model(name: str = "tiny", uid: str = "uid-tiny") -> Object:
+    return {
+        "apiVersion": "reflexstack.dev/v1alpha1",
+        "kind": "ReflexModel",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": uid,
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T11:00:00Z",
+        },
+        "spec": {
+            "replicas": 1,
+            "source": {"bundled": {"path": "/models/reflex-tiny"}},
+            "engine": {"device": "cpu", "contextLength": 1024},
+            "resources": {"cpu": "1", "memory": "4Gi", "sharedMemory": "1Gi"},
+        },
+    }
+
+
+class Rig:
+    def __init__(
+        self, fake: FakeApi, controller: Controller, queue: WorkQueue[ModelKey], store: Store
+    ) -> None:
+        self.fake, self.controller, self.queue, self.store = fake, controller, queue, store
+
+    async def settle(self) -> None:
+        """Work until nothing waits; timers are not waited for."""
+        running = asyncio.create_task(self.queue.run(self.controller.reconcile_once, 2))
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.sleep(0.005)
+                if self.queue.idle:
+                    break
+        running.cancel()
+
+    def condition(self, name: str) -> Object:
+        conditions = self.fake.get("ReflexModel", "tiny")["status"]["conditions"]
+        return next(one for one in conditions if one["type"] == name)
+
+
+@asynccontextmanager
+async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
+    metrics, store, rng = Metrics(), Store(), Random(1)
+    queue: WorkQueue[ModelKey] = WorkQueue(metrics=metrics, rng=rng)
+    async with serving(fake, metrics) as cluster:
+        keys = Keys(cluster, clock=lambda: 0.0)
+        defaults = EngineDefaults(image_cuda="", image_cpu=image, operator_namespace="system")
+        prober = Prober(keys, metrics=metrics, now=lambda: NOON, answered=queue.add)
+        controller = Controller(
+            store=store,
+            queue=queue,
+            cluster=cluster,
+            keys=keys,
+            observer=Observer(store, keys, cluster, defaults),
+            applier=Applier(cluster, store, keys, identity="pod", now=lambda: NOON),
+            prober=prober,
+            metrics=metrics,
+            rng=rng,
+            now=lambda: NOON,
+        )
+        await controller.relist()
+        try:
+            yield Rig(fake, controller, queue, store)
+        finally:
+            queue.close()
+            await prober.close()
+
+
+async def test_a_model_gets_its_children_and_a_status_and_then_it_is_quiet() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+        assert r.condition("Accepted")["status"] == "True"
+        kinds = sorted(plural for plural, _, _ in fake.objects)
+        assert kinds == ["deployments", "networkpolicies", "reflexmodels", "secrets", "services"]
+        fake.requests.clear()
+        r.queue.add(KEY)
+        await r.settle()
+        assert fake.requests == [], "a satisfied model costs no request at all"
+
+
+async def test_a_restart_writes_nothing() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+    fake.requests.clear()
+    async with rig(fake) as r:
+        await r.settle()
+    assert fake.writes == []
+
+
+async def test_a_foreign_service_is_named_in_the_status_and_left_alone() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "tiny", "namespace": "default"},
+        "spec": {"selector": {"app": "theirs"}},
+    }
+    before = dict(fake.add(foreign))
+    async with rig(fake) as r:
+        await r.settle()
+        accepted = r.condition("Accepted")
+        assert (accepted["status"], accepted["reason"]) == ("False", "NameConflict")
+        assert "Service default/tiny" in accepted["message"]
+        assert fake.get("Service", "tiny") == before
+        del fake.objects["services", "default", "tiny"]
+        r.queue.add(KEY)  # the timer that looks again
+        await r.settle()
+        assert r.condition("Accepted")["status"] == "True"
+
+
+async def test_a_child_that_vanished_unseen_is_made_again_after_the_list() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+        del fake.objects["services", "default", "tiny"]
+        fake.version += 1
+        r.queue.add(KEY)
+        await r.settle()
+        assert ("services", "default", "tiny") not in fake.objects, "nobody told us"
+        await r.controller.relist()
+        await r.settle()
+        assert ("services", "default", "tiny") in fake.objects
+
+
+async def test_a_child_deleted_in_view_comes_back() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+        gone = fake.objects.pop(("deployments", "default", "tiny"))
+        fake.version += 1
+        gone["metadata"]["resourceVersion"] = str(fake.version)
+        r.controller.observe("DELETED", gone)
+        await r.settle()
+        assert ("deployments", "default", "tiny") in fake.objects
+
+
+async def test_a_missing_image_is_said() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake, image="") as r:
+        await r.settle()
+        assert r.condition("Accepted")["reason"] == "ImageNotConfigured"
+        assert not [key for key in fake.objects if key[0] == "deployments"]
