@@ -34,6 +34,8 @@ _CONFLICT_WAIT: Final = 15.0
 _RESTLESS_AFTER: Final = 10
 """Passes in a row that wrote: more than any start-up needs, so somebody undoes our writes."""
 _RESYNC_SPREAD: Final = 60.0
+_SETTLING: Final = (2.0, 5.0, 15.0)
+"""Seconds between the lists after the start, when kopf's watches open one after the other."""
 
 
 class Controller:
@@ -186,7 +188,17 @@ class Controller:
             self._queue.add(key)
 
     async def relist_forever(self, seconds: float) -> None:
-        """Relist now and then; in between, have every model looked at once, spread out."""
+        """Relist now and then; in between, have every model looked at once, spread out.
+
+        What is deleted between our first LIST and kopf's own is told by no event: kopf lists
+        before it watches, and compares with nothing. So the first lists follow each other closely.
+        """
+        for pause in _SETTLING:
+            await asyncio.sleep(pause)
+            try:
+                await self.relist()
+            except ClusterError as error:
+                _log.warning("the list after the start failed: %s", error)
         while True:
             await asyncio.sleep(seconds * (0.9 + 0.2 * self._rng.random()))
             try:

@@ -12,8 +12,9 @@ from reflex_operator.builders.service import network_policy, service
 from reflex_operator.engines import sglang
 from reflex_operator.engines.launcher import KEY_NAMES
 from reflex_operator.manifest import Manifest, ObjectRef
-from reflex_operator.reconcile import status
+from reflex_operator.reconcile import status, weights
 from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
+from reflex_operator.reconcile.memory import memory_fits
 from reflex_operator.reconcile.plan import (
     ModelSnapshot,
     Plan,
@@ -134,7 +135,7 @@ def _findings(
     pod = _least_ready(pods)
     scheduled = _scheduled(snapshot, model, pods, stopped)
     engine = _engine(snapshot, model, pod, stopped, scheduled)
-    cached = _cached(model, scheduled)
+    cached = weights.cached(model, scheduled)
     if stopped and not any(not is_ending(one) for one in snapshot.pods):
         ready = Finding(status="False", reason=stopped)
     else:
@@ -149,7 +150,7 @@ def _findings(
             ready = Finding(status="False", reason=reason, evidence=ready.evidence)
     return {
         ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
-        ConditionType.MEMORY_FITS: _memory_fits(snapshot, model, revision, pod),
+        ConditionType.MEMORY_FITS: memory_fits(snapshot, model, revision, pod),
         ConditionType.MODEL_CACHED: cached,
         ConditionType.SCHEDULED: scheduled,
         ConditionType.ENGINE_READY: engine,
@@ -233,34 +234,6 @@ def _node_is_lost(snapshot: ModelSnapshot, pod: EnginePod) -> bool:
     status = (snapshot.nodes.get(pod.node) or {}).get("status") or {}
     ready = next((one for one in status.get("conditions") or [] if one["type"] == "Ready"), None)
     return ready is not None and ready["status"] != "True"
-
-
-def _cached(model: ReflexModel, scheduled: Finding) -> Finding:
-    if model.spec.source.bundled is not None:
-        return Finding(status="True", reason=Reason.BUNDLED)
-    if scheduled.reason in (Reason.CLAIM_NOT_FOUND, Reason.CLAIM_PENDING):
-        return scheduled
-    if scheduled.status == "True":
-        return Finding(status="True", reason=Reason.CLAIM_BOUND)
-    return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
-
-
-def _memory_fits(
-    snapshot: ModelSnapshot, model: ReflexModel, revision: str, pod: EnginePod | None
-) -> Finding:
-    """Return whether one context fits, by the engine's own report or the status it left."""
-    tokens: object = None
-    if (model.status.get("resolved") or {}).get("revisionHash") == revision:
-        tokens = (model.status.get("memory") or {}).get("kvTokens")
-    measured = status.measured_memory(snapshot, pod)
-    if measured:
-        tokens = measured.kv_tokens
-    if not isinstance(tokens, int):
-        return Finding(status="Unknown", reason=Reason.NOT_MEASURED)
-    evidence = f"{tokens} tokens of KV cache, contextLength {model.spec.engine.context_length}"
-    if tokens >= model.spec.engine.context_length:
-        return Finding(status="True", reason=Reason.FITS, evidence=evidence)
-    return Finding(status="False", reason=Reason.INSUFFICIENT_GPU_MEMORY, evidence=evidence)
 
 
 def _resident(engine: Finding) -> Finding:

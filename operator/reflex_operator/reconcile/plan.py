@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from reflex_api.catalogue import Catalogue
+from reflex_api.conditions import Reason
+from reflex_api.weights import WeightsProgress
 from reflex_operator.engines.report import EngineMemory as EngineMemory
 from reflex_operator.engines.report import ProbeOutcome as ProbeOutcome
 from reflex_operator.manifest import Manifest, ObjectRef
@@ -29,6 +32,8 @@ class EngineDefaults:
     image_cuda: str
     image_cpu: str
     operator_namespace: str
+    image_weights: str = ""  # the image that downloads weights: the operator's own
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
 
 class SecretState(StrEnum):
@@ -62,6 +67,24 @@ class ProbeResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Autopsy:
+    """Why one run of an engine's container ended, by its log. Texts hold no secrets."""
+
+    incarnation: Incarnation  # the run that ended
+    reason: Reason | None  # None: the log names no cause that we know
+    evidence: str = ""  # the deciding line
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsReport:
+    """What the download pod said about itself over HTTP."""
+
+    pod_uid: str
+    progress: WeightsProgress
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSnapshot:
     """All that a decision about one ReflexModel may rest on.
 
@@ -79,6 +102,11 @@ class ModelSnapshot:
     peer_pods: tuple[Manifest, ...] = ()  # engine pods of other models, bound to a node
     nodes: Mapping[str, Manifest] = field(default_factory=dict)
     probes: tuple[ProbeResult, ...] = ()  # the last one of each incarnation
+    autopsies: tuple[Autopsy, ...] = ()  # of containers that ended, read from their logs
+    claim: Manifest | None = None  # the cache volume's PersistentVolumeClaim, ours or named
+    jobs: tuple[Manifest, ...] = ()  # inspect and download Jobs of this model, by name
+    weights_pods: tuple[Manifest, ...] = ()  # pods of these Jobs, by name
+    weights_report: WeightsReport | None = None  # last answer of the download pod
     conflicts: tuple[ObjectRef, ...] = ()
     refusal: str = ""  # the API server's words, when it refused a child the last time
 
@@ -96,6 +124,24 @@ class ProbeRequest:
     served_name: str
     secret: ObjectRef  # its `api-key` and `admin-api-key` authorise the calls
     context_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogRequest:
+    """Read the log of a run that ended, once, and classify it; the result is an event."""
+
+    incarnation: Incarnation  # the run that ended
+    pod: ObjectRef
+    container: str
+    previous: bool  # whether the kubelet has started the container again since
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsRequest:
+    """Ask the download pod for its progress; the answer comes back as an event."""
+
+    pod_uid: str
+    url: str  # http://IP:PORT/progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +180,12 @@ class Plan:
     """
 
     secret: SecretRequest | None = None
+    delete: tuple[ObjectRef, ...] = ()  # own objects only: Jobs that are out of date
     apply: tuple[Manifest, ...] = ()
     gate: GatePatch | None = None
     probe: ProbeRequest | None = None
+    log: LogRequest | None = None
+    weights: WeightsRequest | None = None
     status: Manifest | None = None
     events: tuple[EventRequest, ...] = ()
     requeue_after: timedelta | None = None

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+import pytest
+
 from reflex_operator.apply import Applier
 from reflex_operator.controller import Controller
 from reflex_operator.keys import Keys
@@ -151,6 +153,25 @@ async def test_a_child_that_vanished_unseen_is_made_again_after_the_list() -> No
         assert ("services", "default", "tiny") not in fake.objects, "nobody told us"
         await r.controller.relist()
         await r.settle()
+        assert ("services", "default", "tiny") in fake.objects
+
+
+async def test_a_child_deleted_before_the_watches_began_is_missed_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reflex_operator.controller._SETTLING", (0.01,))
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+        del fake.objects["services", "default", "tiny"]  # no event tells
+        fake.version += 1
+        relists = asyncio.create_task(r.controller.relist_forever(3600))
+        async with asyncio.timeout(10):
+            while r.queue.idle:
+                await asyncio.sleep(0.005)
+        await r.settle()
+        relists.cancel()
         assert ("services", "default", "tiny") in fake.objects
 
 
