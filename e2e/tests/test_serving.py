@@ -5,8 +5,6 @@ a minute to start on two cores, so each test leaves a serving model to the next.
 """
 
 import json
-import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +16,8 @@ import yaml
 from openai import AuthenticationError, OpenAI
 from reflex_e2e import broken
 from reflex_e2e.chat import api_key, ask
-from reflex_e2e.kubectl import ROOT, Cluster
+from reflex_e2e.kubectl import Cluster
+from reflex_e2e.models import START_WITHIN, Model, ReasonWatch, small
 from reflex_e2e.stack import SYSTEM_NAMESPACE, Stack, install
 from reflex_e2e.waiting import wait_for
 
@@ -28,85 +27,18 @@ from reflex_operator.engines.canary import SCHEMA
 pytestmark = pytest.mark.lab
 
 MODEL = "reflex-tiny"
-START_WITHIN = 300.0
-
-
-def condition(cluster: Cluster, namespace: str, kind: str = "Ready") -> dict[str, Any]:
-    """A condition of the current generation, or nothing yet."""
-    model = cluster.get("reflexmodel", MODEL, namespace)
-    for one in (model.get("status") or {}).get("conditions") or []:
-        if one["type"] == kind and one["observedGeneration"] == model["metadata"]["generation"]:
-            found: dict[str, Any] = one
-            return found
-    return {}
-
-
-def wait_ready(cluster: Cluster, namespace: str) -> dict[str, Any]:
-    """Wait until the current generation serves and return the model."""
-
-    def serves() -> bool:
-        return condition(cluster, namespace).get("status") == "True"
-
-    try:
-        wait_for(f"{MODEL} serves", serves, within=START_WITHIN, every=0.5)
-    except AssertionError as error:
-        raise AssertionError(f"{error}; it says {condition(cluster, namespace)}") from None
-    return cluster.get("reflexmodel", MODEL, namespace)
-
-
-def wait_reason(cluster: Cluster, namespace: str, reason: str, within: float = 60) -> None:
-    wait_for(
-        f"{MODEL} says {reason}",
-        lambda: condition(cluster, namespace).get("reason") == reason,
-        within=within,
-    )
-
-
-def engine_pods(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
-    return cluster.list("pods", namespace, f"reflexstack.dev/model={MODEL}")
-
-
-def patch(cluster: Cluster, namespace: str, spec: dict[str, Any]) -> None:
-    body = json.dumps({"spec": spec})
-    cluster.kubectl("patch", "rm", MODEL, "-n", namespace, "--type=merge", "-p", body)
-
-
-class ReasonWatch:
-    """Collects the Ready reasons that a watch shows, with `kubectl get -w`."""
-
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self.reasons: list[str] = []
-        self._process = subprocess.Popen(
-            [
-                cluster.kubectl_path, "--kubeconfig", cluster.kubeconfig, "-n", namespace,
-                "get", "rm", MODEL, "-w", "-o",
-                'jsonpath={.status.conditions[?(@.type=="Ready")].reason}{"\\n"}',
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.reasons.append(line.strip())
-
-    def stop(self) -> list[str]:
-        self._process.terminate()
-        self._process.wait(timeout=10)
-        self._thread.join(timeout=10)
-        if self._process.stdout:
-            self._process.stdout.close()
-        return self.reasons
 
 
 @pytest.fixture(scope="module")
-def served(cluster: Cluster, namespace: str) -> dict[str, Any]:
+def model(cluster: Cluster, namespace: str) -> Model:
+    return Model(cluster=cluster, namespace=namespace, name=MODEL)
+
+
+@pytest.fixture(scope="module")
+def served(model: Model) -> dict[str, Any]:
     """The demo's model, applied with kubectl and serving."""
-    cluster.kubectl("apply", "-n", namespace, "-f", str(ROOT / "manifests/samples/demo.yaml"))
-    return wait_ready(cluster, namespace)
+    model.apply()
+    return model.wait_ready()
 
 
 @pytest.fixture
@@ -165,14 +97,14 @@ def test_no_key_no_answer(client: OpenAI, cluster: Cluster, namespace: str) -> N
 
 
 def test_the_keys_are_in_no_spec_status_or_log(
-    cluster: Cluster, namespace: str, served: dict[str, Any]
+    cluster: Cluster, namespace: str, model: Model, served: dict[str, Any]
 ) -> None:
     secret = cluster.get("secret", f"{MODEL}-keys", namespace)
     assert set(secret["data"]) == {"api-key", "admin-api-key"}
     keys = [api_key(cluster, MODEL, namespace)]
     texts = {
         "model": json.dumps(cluster.get("rm", MODEL, namespace)),
-        "pods": json.dumps(engine_pods(cluster, namespace)),
+        "pods": json.dumps(model.pods()),
         "events": json.dumps(cluster.list("events", namespace)),
         "engine log": cluster.kubectl("logs", f"deployment/{MODEL}", "-n", namespace),
         "operator log": cluster.kubectl(
@@ -191,29 +123,15 @@ def test_the_keys_are_in_no_spec_status_or_log(
 
 
 def test_an_engine_that_is_killed_recovers_in_its_pod(
-    cluster: Cluster, namespace: str, served: dict[str, Any]
+    cluster: Cluster, namespace: str, model: Model, served: dict[str, Any]
 ) -> None:
-    (before,) = engine_pods(cluster, namespace)
-    watch = ReasonWatch(cluster, namespace)
-    kill = (
-        "import glob, os, signal\n"
-        "for f in glob.glob('/proc/[0-9]*/cmdline'):\n"
-        "    if b'sglang' in open(f, 'rb').read() and f.split('/')[2] != str(os.getpid()):\n"
-        "        os.kill(int(f.split('/')[2]), signal.SIGKILL)\n"
-    )
-    # The program that kills is a process of the container too: its end is an error to kubectl.
-    subprocess.run(
-        [
-            cluster.kubectl_path, "--kubeconfig", cluster.kubeconfig, "-n", namespace,
-            "exec", f"deployment/{MODEL}", "--", "python3", "-c", kill,
-        ],
-        check=False,
-        capture_output=True,
-    )  # fmt: skip
-    wait_reason(cluster, namespace, "EngineRestarting")
-    after = wait_ready(cluster, namespace)
+    (before,) = model.pods()
+    watch = ReasonWatch(model)
+    model.signal("sglang", "SIGKILL")
+    model.wait_reason("EngineRestarting")
+    after = model.wait_ready()
     reasons = watch.stop()
-    (pod,) = engine_pods(cluster, namespace)
+    (pod,) = model.pods()
     assert pod["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["status"]["startup"]["restarts"] == 1
     assert "exit code 137" in after["status"]["startup"]["lastTermination"]["reason"]
@@ -223,94 +141,69 @@ def test_an_engine_that_is_killed_recovers_in_its_pod(
 
 
 def test_one_changed_argument_is_one_recreate(
-    cluster: Cluster, namespace: str, served: dict[str, Any]
+    cluster: Cluster, namespace: str, model: Model, served: dict[str, Any]
 ) -> None:
-    (before,) = engine_pods(cluster, namespace)
+    (before,) = model.pods()
     seen = {before["metadata"]["uid"]}
     most_at_once = 1
-    patch(cluster, namespace, {"engine": {"maxRunningRequests": 3}})
+    model.patch({"engine": {"maxRunningRequests": 3}})
     deadline = time.monotonic() + START_WITHIN
-    while condition(cluster, namespace).get("status") != "True":
-        pods = engine_pods(cluster, namespace)
+    while model.condition().get("status") != "True":
+        pods = model.pods()
         seen |= {pod["metadata"]["uid"] for pod in pods}
         # A pod whose containers have ended may stay listed for a moment; it holds no GPU.
         alive = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
         most_at_once = max(most_at_once, len(alive))
-        assert time.monotonic() < deadline, condition(cluster, namespace)
+        assert time.monotonic() < deadline, model.condition()
         time.sleep(0.3)
-    (after,) = engine_pods(cluster, namespace)
+    (after,) = model.pods()
     assert seen == {before["metadata"]["uid"], after["metadata"]["uid"]}
     assert most_at_once == 1, "two engines at once would fight for one GPU"
     assert "--max-running-requests=3" in after["spec"]["containers"][0]["args"]
 
 
 def test_suspend_stops_the_engine_and_resume_starts_it(
-    cluster: Cluster, namespace: str, served: dict[str, Any]
+    cluster: Cluster, namespace: str, model: Model, served: dict[str, Any]
 ) -> None:
-    patch(cluster, namespace, {"suspend": True})
-    wait_reason(cluster, namespace, "Suspended", within=120)
-    wait_for("no pod is left", lambda: not engine_pods(cluster, namespace), within=60)
+    model.patch({"suspend": True})
+    model.wait_reason("Suspended", within=120)
+    model.wait_gone(within=60)
     assert cluster.get("rm", MODEL, namespace)["status"]["replicas"] == 0
-    patch(cluster, namespace, {"suspend": False})
-    wait_ready(cluster, namespace)
+    model.patch({"suspend": False})
+    model.wait_ready()
 
 
-def test_kubectl_scale_works(cluster: Cluster, namespace: str, served: dict[str, Any]) -> None:
+def test_kubectl_scale_works(
+    cluster: Cluster, namespace: str, model: Model, served: dict[str, Any]
+) -> None:
     cluster.kubectl("scale", "rm", MODEL, "--replicas=0", "-n", namespace)
-    wait_reason(cluster, namespace, "ScaledToZero", within=120)
+    model.wait_reason("ScaledToZero", within=120)
     cluster.kubectl("scale", "rm", MODEL, "--replicas=1", "-n", namespace)
-    wait_ready(cluster, namespace)
-
-
-def small(name: str, memory: str = "256Mi") -> dict[str, Any]:
-    """The demo's model under another name, with little to ask for."""
-    manifest: dict[str, Any] = yaml.safe_load((ROOT / "manifests/samples/demo.yaml").read_text())
-    manifest["metadata"]["name"] = name
-    manifest["spec"]["resources"] = {"cpu": "100m", "memory": memory, "sharedMemory": "64Mi"}
-    return manifest
-
-
-def ready_message(cluster: Cluster, namespace: str, name: str, reason: str) -> str:
-    """The Ready condition's message once it has this reason; before, nothing."""
-    for one in (cluster.get("rm", name, namespace).get("status") or {}).get("conditions") or []:
-        if one["type"] == "Ready" and one["reason"] == reason:
-            return str(one["message"])
-    return ""
+    model.wait_ready()
 
 
 def test_an_image_that_cannot_be_pulled_is_explained(cluster: Cluster, namespace: str) -> None:
+    model = Model(cluster=cluster, namespace=namespace, name="no-image")
     manifest = small("no-image")
     manifest["spec"]["engine"]["image"] = "localhost/no-such-engine:1"
-    cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(manifest))
-    words = wait_for(
-        "the reason is named",
-        lambda: ready_message(cluster, namespace, "no-image", "ImagePullError"),
-        within=10,
-    )
-    assert "no-such-engine" in words
-    cluster.kubectl("delete", "rm", "no-image", "-n", namespace, "--timeout=30s")
+    model.apply(manifest)
+    assert "no-such-engine" in model.wait_reason("ImagePullError", within=10)
+    model.delete()
 
 
 def test_a_missing_secret_is_explained_and_the_model_goes_on_when_it_comes(
     cluster: Cluster, namespace: str
 ) -> None:
+    model = Model(cluster=cluster, namespace=namespace, name="no-secret")
     manifest = small("no-secret")
     manifest["spec"]["apiKeySecretRef"] = {"name": "late-keys"}
-    cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(manifest))
-    words = wait_for(
-        "the reason is named",
-        lambda: ready_message(cluster, namespace, "no-secret", "SecretNotFound"),
-        within=10,
-    )
-    assert f"{namespace}/late-keys" in words
+    model.apply(manifest)
+    assert f"{namespace}/late-keys" in model.wait_reason("SecretNotFound", within=10)
     literals = ["--from-literal=api-key=k1", "--from-literal=admin-api-key=k2"]
     cluster.kubectl("create", "secret", "generic", "late-keys", *literals, "-n", namespace)
-    wait_for(
-        "the engine starts",
-        lambda: ready_message(cluster, namespace, "no-secret", "EngineStarting"),
-        within=150,  # the kubelet tries a failed mount again after at most two minutes
-    )
-    cluster.kubectl("delete", "rm", "no-secret", "-n", namespace, "--timeout=30s")
+    # The kubelet tries a failed mount again after at most two minutes.
+    model.wait_reason("EngineStarting", within=150)
+    model.delete()
     cluster.kubectl("delete", "secret", "late-keys", "-n", namespace)
 
 
