@@ -15,6 +15,7 @@ from reflex_operator.engines.report import EngineMemory, ProbeOutcome
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
 from reflex_operator.reconcile.model import reconcile
 from reflex_operator.reconcile.plan import (
+    Autopsy,
     EngineDefaults,
     Incarnation,
     ModelSnapshot,
@@ -126,6 +127,9 @@ class World:
     pods: list[Manifest] = field(default_factory=list)
     secret: SecretState = SecretState.MISSING
     probes: dict[Incarnation, ProbeResult] = field(default_factory=dict)
+    autopsies: list[Autopsy] = field(default_factory=list)
+    node: Manifest = field(default_factory=dict)  # status of node-1
+    refusal: str = ""
     events: list[tuple[str, str]] = field(default_factory=list)
     status_writes: int = 0
     pods_started: int = 0
@@ -142,8 +146,10 @@ class World:
             network_policy=self.child("NetworkPolicy"),
             secret=self.secret,
             pods=tuple(copy.deepcopy(self.pods)),
-            nodes={"node-1": {"metadata": {"name": "node-1", "labels": {}}}},
+            nodes={"node-1": {"metadata": {"name": "node-1", "labels": {}}, "status": self.node}},
             probes=tuple(self.probes.values()),
+            autopsies=tuple(self.autopsies),
+            refusal=self.refusal,
         )
 
     def plan(self) -> Plan:

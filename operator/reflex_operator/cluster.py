@@ -38,6 +38,7 @@ _PAGE: Final = 100
 """Small: a page is held in memory whole, and memory that was once used is rarely given back."""
 _ATTEMPTS: Final = 4
 _LONGEST_WAIT: Final = 10.0
+_LOG_CHUNK: Final = 64 << 10
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
@@ -215,6 +216,58 @@ class Cluster:
             body={"metadata": {"uid": uid}, "status": {"conditions": [condition]}},
             content_type=_STRATEGIC,
         )
+
+    async def pod_log(
+        self,
+        ref: ObjectRef,
+        *,
+        container: str,
+        previous: bool,
+        tail_lines: int,
+        keep_bytes: int,
+        seconds: float,
+    ) -> str:
+        """Return the end of a container's log, at most `keep_bytes` of it.
+
+        Args:
+            ref: the pod.
+            container: its name in the pod.
+            previous: the log of the run before the present one.
+            tail_lines: asked of the kubelet.
+            keep_bytes: kept in memory while more arrives; a line may be of any length.
+            seconds: for the whole call. One attempt.
+
+        Raises:
+            NotFoundError: the pod, the container or that run's log does not exist any more.
+        """
+        query = {"container": container, "tailLines": str(tail_lines)}
+        if previous:
+            query["previous"] = "true"
+        path = _path("Pod", ref.namespace, ref.name, "log")
+        url = f"{self.configuration.host}{path}?{urlencode(query)}"
+        headers = {"Accept": "text/plain, */*"}
+        headers.update(self._client.default_headers)
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, "GET", None)
+        code, kept = 0, bytearray()
+        try:
+            response = await self._client.rest_client.request(  # type: ignore[no-untyped-call]
+                "GET", url, headers=headers, _request_timeout=aiohttp.ClientTimeout(total=seconds)
+            )
+            code = response.status
+            async with response.response:
+                async for chunk in response.response.content.iter_chunked(_LOG_CHUNK):
+                    kept += chunk
+                    del kept[:-keep_bytes]
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+            text = f"no answer from the API server: {type(error).__name__} {error}".strip()
+            raise UnavailableError(text) from error
+        finally:
+            self._metrics.api_requests.labels("get", "pods/log", str(code)).inc()
+        if code < 300:
+            return kept.decode(errors="replace")
+        # 400: "previous terminated container not found", or the container has not begun.
+        known = 404 if code == 400 else code
+        raise _error(known, bytes(kept), response.headers.get("Retry-After"), "get pods/log")
 
     async def create_event(self, manifest: Manifest) -> None:
         """Create one Event; the caller has given it a unique name."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from reflex_api.names import MANAGED_SELECTOR
 from reflex_operator.apply import Applier
+from reflex_operator.autopsy import Autopsies
 from reflex_operator.cluster import Cluster
 from reflex_operator.errors import ClusterError, ConflictError, NotFoundError, PredecessorError
 from reflex_operator.keys import Keys
@@ -51,6 +52,7 @@ class Controller:
         observer: Observer,
         applier: Applier,
         prober: Prober,
+        autopsies: Autopsies,
         metrics: Metrics,
         rng: Random,
         now: Callable[[], datetime],
@@ -62,6 +64,7 @@ class Controller:
         self._observer = observer
         self._applier = applier
         self._prober = prober
+        self._autopsies = autopsies
         self._metrics = metrics
         self._rng = rng
         self._now = now
@@ -116,11 +119,17 @@ class Controller:
         pods = {pod["metadata"]["uid"] for pod in self._store.pods(key)}
         probes = self._prober.results(key, pods)
         seen = await self._observer.snapshot(model, probes, conflicts)
-        snapshot = replace(seen, refusal=self._refusals.get(key, ""))
+        snapshot = replace(
+            seen,
+            refusal=self._refusals.get(key, ""),
+            autopsies=self._autopsies.results(key, pods),
+        )
         plan = reconcile(snapshot, self._now())
         outcome = await self._applier.carry_out(model, plan)
         if plan.probe is not None:
             self._prober.request(key, plan.probe)
+        if plan.log is not None:
+            self._autopsies.request(key, plan.log)
         if plan.requeue_after is not None:
             self._queue.add_after(key, plan.requeue_after.total_seconds())
         if conflicts or snapshot.secret is SecretState.NOT_OURS:
@@ -166,6 +175,7 @@ class Controller:
         self._writing.pop(key, None)
         self._applier.forget(key)
         self._prober.forget(key)
+        self._autopsies.forget(key)
         self._queue.forget(key)
 
     async def relist(self) -> None:

@@ -12,6 +12,7 @@ import kopf
 
 from reflex_operator import handlers
 from reflex_operator.apply import Applier
+from reflex_operator.autopsy import Autopsies
 from reflex_operator.cluster import Cluster
 from reflex_operator.controller import Controller
 from reflex_operator.errors import ClusterError
@@ -59,6 +60,7 @@ class Leader:
             answered=self._queue.add,
             resolver=settings.engine_resolver,
         )
+        self._autopsies = Autopsies(cluster, done=self._queue.add)
         self._controller = Controller(
             store=self._store,
             queue=self._queue,
@@ -67,6 +69,7 @@ class Leader:
             observer=Observer(self._store, keys, cluster, defaults),
             applier=Applier(cluster, self._store, keys, identity=settings.identity, now=now),
             prober=self._prober,
+            autopsies=self._autopsies,
             metrics=metrics,
             rng=rng,
             now=now,
@@ -115,10 +118,11 @@ class Leader:
         return not pending
 
     async def stop(self, work: asyncio.Task[None]) -> None:
-        """Stop watches and probes."""
+        """Stop watches, probes and the reading of logs."""
         work.cancel()
         await asyncio.wait([work])
         await self._prober.close()
+        await self._autopsies.close()
 
     async def _first_list(self) -> None:
         """List everything before anything is decided: until then, absence means nothing."""

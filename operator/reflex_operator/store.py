@@ -41,6 +41,7 @@ _POD_STATUS: Final = (
     "containerStatuses",
     "initContainerStatuses",
 )
+_NODE_CONDITIONS: Final = ("Ready", "DiskPressure", "MemoryPressure")
 _NOTHING: Final[frozenset[ModelKey]] = frozenset()
 
 
@@ -258,8 +259,8 @@ def _needed(manifest: Mapping[str, Any]) -> Manifest:
     elif kind == "Node":
         trimmed["spec"] = {k: v for k, v in spec.items() if k in ("taints", "unschedulable")}
         trimmed["status"] = {k: status[k] for k in ("capacity", "allocatable") if k in status}
-        ready = [c for c in status.get("conditions") or [] if c.get("type") == "Ready"]
-        trimmed["status"]["conditions"] = ready
+        told = [c for c in status.get("conditions") or [] if c.get("type") in _NODE_CONDITIONS]
+        trimmed["status"]["conditions"] = told
         metadata.pop("annotations", None)
     return trimmed
 

@@ -34,6 +34,7 @@ class Finding:
     status: ConditionStatus
     reason: Reason
     evidence: str = ""
+    action: str = ""  # what helps in this case; empty: what the reason says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +130,12 @@ def _container_finding(container: Manifest, readiness: Manifest | None) -> Findi
         return Finding(status="False", reason=Reason.IMAGE_PULL_ERROR, evidence=words)
     if why in _START_ERRORS:
         return Finding(status="False", reason=Reason.CONTAINER_START_ERROR, evidence=words)
+    if _fell_silent(container, readiness):
+        return Finding(status="False", reason=Reason.ENGINE_NOT_ANSWERING)
     if oom and not container.get("ready"):
         return Finding(status="False", reason=Reason.ENGINE_HOST_OOM_KILLED, evidence=crashed)
     if why == "CrashLoopBackOff":
         return Finding(status="False", reason=Reason.ENGINE_CRASH_LOOP, evidence=crashed)
-    if _fell_silent(container, readiness):
-        return Finding(status="False", reason=Reason.ENGINE_NOT_ANSWERING)
     if state.get("terminated") or (container.get("restartCount") and not container.get("ready")):
         return Finding(status="False", reason=Reason.ENGINE_RESTARTING, evidence=crashed)
     return Finding(status="Unknown", reason=Reason.ENGINE_STARTING)

@@ -1,5 +1,6 @@
 """The decision about one ReflexModel."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,7 +13,7 @@ from reflex_operator.builders.service import network_policy, service
 from reflex_operator.engines import sglang
 from reflex_operator.engines.launcher import KEY_NAMES
 from reflex_operator.manifest import Manifest, ObjectRef
-from reflex_operator.reconcile import status, weights
+from reflex_operator.reconcile import failure, nodes, status, waiting, weights
 from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
 from reflex_operator.reconcile.memory import memory_fits
 from reflex_operator.reconcile.plan import (
@@ -92,10 +93,11 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     deployment = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
     revision = revision_of(deployment)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    findings = _findings(snapshot, model, revision, pods, stopped)
+    findings = _findings(snapshot, model, revision, pods, stopped, now)
     seen = status.conditions(model.status, model.generation, findings, now)
     check = verification(snapshot, model, pods, now)
     waits = [wait for wait in (check.requeue_after, _secret_wait(snapshot, model)) if wait]
+    waits += [wait for pod in pods if (wait := waiting.look_again(pod, now))]
     new_status: Manifest | None = status.build(
         snapshot,
         model,
@@ -119,6 +121,7 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         ),
         gate=check.gate,
         probe=check.probe,
+        log=failure.log_request(snapshot, model, pods),
         status=new_status,
         events=events,
         requeue_after=min(waits, default=None),
@@ -131,10 +134,13 @@ def _findings(
     revision: str,
     pods: tuple[EnginePod, ...],
     stopped: Reason | None,
+    now: datetime,
 ) -> Findings:
     pod = _least_ready(pods)
     scheduled = _scheduled(snapshot, model, pods, stopped)
-    engine = _engine(snapshot, model, pod, stopped, scheduled)
+    engine = _engine(snapshot, model, pod, stopped, scheduled, now)
+    if engine.reason in (Reason.ENGINE_STOPPING, Reason.WAITING_FOR_SCHEDULER):
+        engine = nodes.thrown_out(snapshot.pods, revision, pod) or engine
     cached = weights.cached(model, scheduled)
     if stopped and not any(not is_ending(one) for one in snapshot.pods):
         ready = Finding(status="False", reason=stopped)
@@ -197,6 +203,7 @@ def _engine(
     pod: EnginePod | None,
     stopped: Reason | None,
     scheduled: Finding,
+    now: datetime,
 ) -> Finding:
     if stopped:
         return Finding(status="False", reason=stopped)
@@ -218,7 +225,7 @@ def _engine(
     if _node_is_lost(snapshot, pod):
         return Finding(status="False", reason=Reason.NODE_NOT_READY, evidence=pod.node)
     if not pod.containers_ready:
-        return pod.engine
+        return failure.engine_finding(snapshot, model, pod, now)
     probe = snapshot.probe_of(pod.incarnation)
     if probe is None or probe.failures == 0:
         return Finding(status="Unknown", reason=Reason.ENGINE_STARTING)
@@ -239,7 +246,7 @@ def _node_is_lost(snapshot: ModelSnapshot, pod: EnginePod) -> bool:
 def _resident(engine: Finding) -> Finding:
     if engine.status == "True":
         return Finding(status="True", reason=Reason.RESIDENT)
-    return Finding(status="False", reason=engine.reason, evidence=engine.evidence)
+    return replace(engine, status="False")
 
 
 def _create_failure(deployment: Manifest | None) -> str:

@@ -73,6 +73,7 @@ class Autopsy:
     incarnation: Incarnation  # the run that ended
     reason: Reason | None  # None: the log names no cause that we know
     evidence: str = ""  # the deciding line
+    final: bool = True  # False: nothing was found, maybe since the next run had just begun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,10 @@ from reflex_operator.manifest import Manifest
 _PHRASES: Final = (
     ("persistentvolumeclaim", "not found", Reason.CLAIM_NOT_FOUND),
     ("unbound immediate persistentvolumeclaims", "", Reason.CLAIM_PENDING),
+    ("untolerated taint", "node.kubernetes.io/disk-pressure", Reason.NODE_DISK_PRESSURE),
+    ("untolerated taint", "node.kubernetes.io/memory-pressure", Reason.NODE_MEMORY_PRESSURE),
+    ("untolerated taint", "node.kubernetes.io/unreachable", Reason.NODE_NOT_READY),
+    ("untolerated taint", "node.kubernetes.io/not-ready", Reason.NODE_NOT_READY),
     ("volume node affinity conflict", "", Reason.VOLUME_NODE_AFFINITY_CONFLICT),
     (f"insufficient {GPU_RESOURCE}", "", Reason.INSUFFICIENT_GPU),
     ("insufficient ", "", Reason.UNSCHEDULABLE),

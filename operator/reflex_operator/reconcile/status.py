@@ -10,6 +10,7 @@ from reflex_api.names import LABEL_MODEL
 from reflex_operator.builders.service import endpoint
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile.engine import EnginePod, Finding
+from reflex_operator.reconcile.failure import last_termination
 from reflex_operator.reconcile.plan import EngineMemory, EventRequest, ModelSnapshot
 from reflex_operator.reconcile.text import message
 
@@ -39,7 +40,7 @@ def conditions(
             type=kind,
             status=finding.status,
             reason=finding.reason,
-            message=message(finding.reason, finding.evidence),
+            message=message(finding.reason, finding.evidence, finding.action),
             observed_generation=generation,
             last_transition_time=now.replace(microsecond=0),
         )
@@ -76,7 +77,10 @@ def build(
         status["memory"] = memory_status(measured)
     elif same_revision and before.get("memory"):
         status["memory"] = before["memory"]
-    startup = _startup(pod, before.get("startup") if same_revision else None)
+    started = before.get("startup") if same_revision else None
+    told = (started or {}).get("lastTermination")
+    ended = last_termination(snapshot, model, pods, revision, told)
+    startup = _startup(pod, started, ended)
     if startup:
         status["startup"] = startup
     return status
@@ -158,14 +162,15 @@ def memory_status(measured: EngineMemory) -> Manifest:
     return memory
 
 
-def _startup(pod: EnginePod | None, before: Mapping[str, Any] | None) -> Manifest | None:
+def _startup(
+    pod: EnginePod | None, before: Mapping[str, Any] | None, ended: Manifest | None
+) -> Manifest | None:
     """Return times of the API's own objects: container started, pod ready, seconds between."""
+    startup: Manifest = {"lastTermination": ended} if ended else {}
     if pod is None:
-        return None
+        return startup or None
     container = _container(pod)
-    startup: Manifest = {"restarts": container.get("restartCount", 0)}
-    if pod.last_termination:
-        startup["lastTermination"] = pod.last_termination
+    startup["restarts"] = container.get("restartCount", 0)
     running = (container.get("state") or {}).get("running") or {}
     started_at = parse_time(running.get("startedAt"))
     ready_at = _ready_at(pod)

@@ -189,7 +189,10 @@ _TEXT: Final[dict[Reason, tuple[str, str]]] = {
 }
 
 
-def message(reason: Reason, evidence: str = "") -> str:
-    """Return "cause: evidence; action" for a reason, at most 256 characters."""
-    cause, action = _TEXT[reason]
-    return sentence(cause, evidence, action)
+def message(reason: Reason, evidence: str = "", action: str = "") -> str:
+    """Return "cause: evidence; action" for a reason, at most 256 characters.
+
+    `action` replaces what usually helps.
+    """
+    cause, usual = _TEXT[reason]
+    return sentence(cause, evidence, action or usual)

@@ -13,6 +13,7 @@ CLUSTER = {
     ("networking.k8s.io", "networkpolicies", ""): {"get", "list", "watch", "create", "patch"},
     ("", "secrets", ""): {"get", "create"},
     ("", "pods", ""): {"list", "watch"},
+    ("", "pods/log", ""): {"get"},
     ("", "pods/status", ""): {"patch"},
     ("", "nodes", ""): {"list", "watch"},
     ("events.k8s.io", "events", ""): {"create"},

@@ -32,6 +32,7 @@ class FakeApi:
         self.bodies: list[Any] = []
         self.version = 100
         self.answers: list[web.Response] = []  # sent before anything is looked at
+        self.logs: dict[tuple[str, bool], str] = {}  # by pod and whether the previous run's
         self._applied: dict[tuple[str, str, str, str], Object] = {}
 
     @property
@@ -66,6 +67,8 @@ class FakeApi:
         plural, name, sub = [*parts, "", ""][:3]
         if not name:
             return self._collection(request, plural, namespace, body)
+        if sub == "log":
+            return self._log(request, name)
         key = (plural, namespace, name)
         live = self.objects.get(key)
         if request.method == "PATCH" and "apply" in request.headers["Content-Type"]:
@@ -84,6 +87,15 @@ class FakeApi:
                 return _status(409, "the object has been modified")
             return self._store(key, body)
         return self._patch_conditions(key, live, body)
+
+    def _log(self, request: web.Request, pod: str) -> web.Response:
+        previous = request.query.get("previous") == "true"
+        text = self.logs.get((pod, previous))
+        if text is None:
+            words = f'previous terminated container "engine" in pod "{pod}" not found'
+            return _status(400, words)
+        tail = text.splitlines(keepends=True)[-int(request.query["tailLines"]) :]
+        return web.Response(text="".join(tail))
 
     def _collection(
         self, request: web.Request, plural: str, namespace: str, body: Any

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from recorded import reported_logs
 from reflex_operator.apply import Applier
+from reflex_operator.autopsy import Autopsies
 from reflex_operator.controller import Controller
 from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
@@ -74,6 +76,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
         keys = Keys(cluster, clock=lambda: 0.0)
         defaults = EngineDefaults(image_cuda="", image_cpu=image, operator_namespace="system")
         prober = Prober(keys, metrics=metrics, now=lambda: NOON, answered=queue.add)
+        autopsies = Autopsies(cluster, done=queue.add)
         controller = Controller(
             store=store,
             queue=queue,
@@ -82,6 +85,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
             observer=Observer(store, keys, cluster, defaults),
             applier=Applier(cluster, store, keys, identity="pod", now=lambda: NOON),
             prober=prober,
+            autopsies=autopsies,
             metrics=metrics,
             rng=rng,
             now=lambda: NOON,
@@ -92,6 +96,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
         finally:
             queue.close()
             await prober.close()
+            await autopsies.close()
 
 
 async def test_a_model_gets_its_children_and_a_status_and_then_it_is_quiet() -> None:
@@ -195,3 +200,47 @@ async def test_a_missing_image_is_said() -> None:
         await r.settle()
         assert r.condition("Accepted")["reason"] == "ImageNotConfigured"
         assert not [key for key in fake.objects if key[0] == "deployments"]
+
+
+def crashed_pod(deployment: Object) -> Object:
+    """The engine's pod after its first crash, waiting for its next run."""
+    ended = {"reason": "Error", "exitCode": 137, "message": "the end of the log"}
+    waits = {"waiting": {"reason": "CrashLoopBackOff"}}
+    container = {"restartCount": 1, "state": waits, "lastState": {"terminated": ended}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "tiny-1",
+            "namespace": "default",
+            "uid": "pod-1",
+            "labels": deployment["spec"]["template"]["metadata"]["labels"],
+            "creationTimestamp": "2026-01-01T11:30:00Z",
+        },
+        "spec": {"nodeName": "node-1", "containers": []},
+        "status": {"phase": "Running", "containerStatuses": [container | {"name": "engine"}]},
+    }
+
+
+async def test_a_crash_is_explained_by_its_log_and_costs_a_restarted_operator_no_write() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    line = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 448.00 MiB."
+    fake.logs["tiny-1", True] = reported_logs.scheduler(line, "event_loop_normal", "run_batch")
+    async with rig(fake) as r:
+        await r.settle()
+        fake.add(crashed_pod(fake.get("Deployment", "tiny")))
+        await r.controller.relist()
+        async with asyncio.timeout(10):
+            while r.condition("EngineReady")["reason"] != "EngineGPUOutOfMemory":
+                await r.settle()
+        assert "448.00 MiB.; lower engine.memFractionStatic" in r.condition("Ready")["message"]
+    status = fake.get("ReflexModel", "tiny")["status"]
+    assert status["startup"]["lastTermination"]["reason"] == "EngineGPUOutOfMemory"
+    fake.requests.clear()
+    async with rig(fake) as r:
+        async with asyncio.timeout(10):
+            while not any(path.endswith("/log") for _, path in fake.requests):
+                await r.settle()
+        await r.settle()
+    assert fake.writes == [], "the log is read again, and says what the status says"

@@ -130,7 +130,7 @@ def test_noise_between_the_frames_does_not_change_the_verdict(data: st.DataObjec
         f"{OOM}\n",
         f"Traceback (most recent call last):\n{OOM}\n",
         f'[2026-11-21 10:40:59] INFO:     10.0.0.1:4 - "GET /{OOM} HTTP/1.1" 404 Not Found\n',
-        f"[2026-11-21 10:40:59] Scheduler hit an exception: Traceback (most recent call last): {OOM}",
+        f"[2026-11-21 10:40:59] S hit an exception: Traceback (most recent call last): {OOM}",
         # A whole traceback, well formed, above which SGLang logged that it caught something.
         "[2026-11-21 10:40:59] ERROR:    Exception in ASGI application\n"
         + "Traceback (most recent call last):\n"

@@ -305,7 +305,8 @@ def test_a_crash_in_place_keeps_the_gate_and_counts_the_restart() -> None:
     assert plan.gate is None
     assert plan.status is not None
     assert plan.status["startup"]["restarts"] == 1
-    assert "exit code 137" in plan.status["startup"]["lastTermination"]["reason"]
+    assert plan.status["startup"]["lastTermination"]["reason"] == "EngineRestarting"
+    assert "exit code 137" in plan.status["startup"]["lastTermination"]["message"]
     assert ready_of(plan)["reason"] == "EngineRestarting"
     assert ready_of(plan)["lastTransitionTime"] != since
 

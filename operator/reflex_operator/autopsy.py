@@ -1,0 +1,135 @@
+"""Reads the logs of engines that ended, once each, and classifies them. Never inside a worker.
+
+A log is held in memory while it is read and then forgotten: neither it nor any line of it is
+logged here. What stays is the verdict, with a line that classification has cleaned.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+
+from reflex_operator.cluster import Cluster
+from reflex_operator.engines.failure_log import classify
+from reflex_operator.errors import ClusterError, ForbiddenError, UnavailableError
+from reflex_operator.reconcile.plan import Autopsy, Incarnation, LogRequest, ModelKey
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 4
+_TAIL_LINES: Final = 2000
+_TAIL_BYTES: Final = 256 << 10
+_TIMEOUT: Final = 5.0  # seconds for one log
+_PAUSES: Final = (0.5, 1.5)  # before each further attempt: the right reason is due within 10 s
+
+
+class Autopsies:
+    """The logs being read and the last verdict for each pod."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        done: Callable[[ModelKey], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Make one without verdicts.
+
+        Args:
+            cluster: reads the logs.
+            done: called with the key when there is a verdict.
+            sleep: waits between attempts.
+        """
+        self._cluster = cluster
+        self._done = done
+        self._sleep = sleep
+        self._verdicts: dict[ModelKey, dict[Incarnation, Autopsy]] = {}
+        self._running: dict[ModelKey, tuple[Incarnation, asyncio.Task[None]]] = {}
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+
+    def results(self, key: ModelKey, pods: Collection[str]) -> tuple[Autopsy, ...]:
+        """Return the last verdict of each pod; forget those of other pods (by uid)."""
+        kept = {i: one for i, one in self._verdicts.get(key, {}).items() if i.pod_uid in pods}
+        if kept:
+            self._verdicts[key] = kept
+        else:
+            self._verdicts.pop(key, None)
+        return tuple(kept.values())
+
+    def request(self, key: ModelKey, wanted: LogRequest) -> None:
+        """Start to read a log, unless one of this model is being read: its turn comes after."""
+        if key in self._running:
+            return
+        task = asyncio.create_task(self._run(key, wanted), name=f"autopsy {key}")
+        self._running[key] = (wanted.incarnation, task)
+
+    def forget(self, key: ModelKey) -> None:
+        """Drop the verdicts for, and stop reading about, a model that is gone."""
+        self._verdicts.pop(key, None)
+        running = self._running.pop(key, None)
+        if running is not None:
+            running[1].cancel()
+
+    async def close(self) -> None:
+        """Stop reading."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, key: ModelKey, wanted: LogRequest) -> None:
+        try:
+            async with self._gate:
+                autopsy = await self._examine(wanted)
+        finally:
+            running = self._running.get(key)
+            if running is not None and running[1] is asyncio.current_task():
+                del self._running[key]
+        verdicts = self._verdicts.setdefault(key, {})
+        for older in [i for i in verdicts if i.pod_uid == wanted.incarnation.pod_uid]:
+            del verdicts[older]
+        verdicts[wanted.incarnation] = autopsy
+        reason = autopsy.reason.value if autopsy.reason else "no known cause"
+        _log.info("the log of %s, run %d: %s", wanted.pod, wanted.incarnation.restart_count, reason)
+        self._done(key)
+
+    async def _examine(self, wanted: LogRequest) -> Autopsy:
+        """Return the verdict. A log that cannot be read gives one too: nobody waits for ever."""
+        try:
+            text = await self._read(wanted)
+            # In a thread: classification takes milliseconds, and every model waits for the loop.
+            found = await asyncio.to_thread(classify, text)
+        except ForbiddenError as error:
+            _log.warning("%s: grant `get` on pods/log to have crashes explained", error)
+            return Autopsy(incarnation=wanted.incarnation, reason=None)
+        except ClusterError as error:
+            # The kubelet has deleted the log, the pod or the node is gone.
+            _log.info("the log of %s cannot be read: %s", wanted.pod, error)
+            return Autopsy(incarnation=wanted.incarnation, reason=None)
+        except Exception as error:
+            # Its text may quote a line; its type does not. Without a verdict it would be asked for
+            # again at once.
+            _log.error("a log was not read, unforeseen: %s", type(error).__name__)
+            return Autopsy(incarnation=wanted.incarnation, reason=None)
+        if found is None:
+            # The container may have been started again while its log was asked for.
+            final = wanted.previous
+            return Autopsy(incarnation=wanted.incarnation, reason=None, final=final)
+        return Autopsy(incarnation=wanted.incarnation, reason=found.reason, evidence=found.evidence)
+
+    async def _read(self, wanted: LogRequest) -> str:
+        for pause in (*_PAUSES, None):
+            try:
+                return await self._cluster.pod_log(
+                    wanted.pod,
+                    container=wanted.container,
+                    previous=wanted.previous,
+                    tail_lines=_TAIL_LINES,
+                    keep_bytes=_TAIL_BYTES,
+                    seconds=_TIMEOUT,
+                )
+            except UnavailableError:
+                if pause is None:
+                    raise
+                await self._sleep(pause)
+        raise AssertionError("unreachable")
