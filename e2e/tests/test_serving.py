@@ -134,7 +134,7 @@ def test_an_engine_that_is_killed_recovers_in_its_pod(
     (pod,) = model.pods()
     assert pod["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["status"]["startup"]["restarts"] == 1
-    assert "exit code 137" in after["status"]["startup"]["lastTermination"]["reason"]
+    assert "exit code 137" in after["status"]["startup"]["lastTermination"]["message"]
     assert "EngineRestarting" in reasons
     events = cluster.list("events", namespace)
     assert any(event["reason"] == "EngineRestarting" for event in events)
