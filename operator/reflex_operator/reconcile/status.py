@@ -21,6 +21,8 @@ _QUIET: Final = {Reason.WAITING_FOR_SCHEDULER}
 _NORMAL: Final = {
     Reason.SERVING,
     Reason.ENGINE_STARTING,
+    Reason.IMAGE_PULLING,
+    Reason.WAITING_FOR_GPU_RELEASE,
     Reason.ENGINE_STOPPING,
     Reason.SUSPENDED,
     Reason.SCALED_TO_ZERO,

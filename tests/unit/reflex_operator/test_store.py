@@ -154,3 +154,19 @@ def test_a_version_that_is_no_number_is_believed() -> None:
     odd = model("a", 0)
     odd["metadata"]["resourceVersion"] = "opaque"
     assert store.observe("MODIFIED", odd).news
+
+
+def test_a_shortage_on_a_node_wakes_its_models() -> None:
+    store = Store()
+    store.observe("ADDED", model("a", 1))
+    store.observe("ADDED", pod("a-1", 4, node="n1"))
+    store.observe("ADDED", node(5))
+    short = node(6)
+    short["status"]["conditions"] += [
+        {"type": "DiskPressure", "status": "True"},
+        {"type": "PIDPressure", "status": "True"},
+    ]
+    assert store.observe("MODIFIED", short).keys == {A}
+    kept = store.node("n1")
+    assert kept is not None
+    assert [one["type"] for one in kept["status"]["conditions"]] == ["Ready", "DiskPressure"]
