@@ -408,3 +408,17 @@ def test_an_old_oom_kill_does_not_explain_an_engine_that_falls_silent_later() ->
     container["lastState"] = {"terminated": ended("OOMKilled", 137)}
     world = with_pod(container=container, ready_since=states.NOON)
     assert of(world.plan())["reason"] == "EngineNotAnswering"
+
+
+@pytest.mark.parametrize(
+    "world", [case[2] for case in CASES], ids=[f"{i}-{case[0]}" for i, case in enumerate(CASES)]
+)
+def test_what_was_said_once_is_not_written_again(world: Callable[[], states.World]) -> None:
+    one = world()
+    one.carry_out(one.plan())
+    told = one.model["status"]
+    plan = one.plan()
+    assert (plan.status, plan.events) == (told, ())
+    one.autopsies = []  # the operator was restarted
+    plan = one.plan()
+    assert (plan.status, plan.events) == (told, ())
