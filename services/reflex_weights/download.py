@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import httpx
 
 from reflex_api.source import Source
-from reflex_api.weights import WeightsResult
+from reflex_api.weights import MARKER, WeightsResult
 from reflex_weights.architecture import read_twice
 from reflex_weights.crew import Crew
 from reflex_weights.errors import FinalError, TemporaryError, volume_error
@@ -77,6 +77,8 @@ class Download:
     def _run_alone(self) -> WeightsResult:
         with self.folder.only_writer():
             self.progress.clear("")
+            # From here files may change: an old marker must not vouch for them after a crash.
+            (self.folder.root / MARKER).unlink(missing_ok=True)
             stored = self._fetch_all()
             marker = Marker(
                 source=identity(self.source), revision=revision_of(self.source), files=tuple(stored)

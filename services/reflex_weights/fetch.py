@@ -58,6 +58,8 @@ class Fetcher:
         try:
             return self._ensure(file)
         except OSError as error:
+            if file.size is None:  # it may be a body without end
+                self.folder.part(file.path).unlink(missing_ok=True)
             raise volume_error(error, named(file.path)) from None
         finally:
             self.progress.end(file.path)
@@ -71,7 +73,7 @@ class Fetcher:
             if has_digest(target, size=stored, digest=file.digest, on_bytes=self.progress.found):
                 return StoredFile(path=file.path, size=stored, digest=str(file.digest))
             self.progress.say(f"{named(file.path)} on the volume is damaged: fetching it again")
-            target.unlink()
+        target.unlink(missing_ok=True)  # now: its space is counted as free
         part = Part(
             self.folder.part(file.path),
             size=file.size,

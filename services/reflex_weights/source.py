@@ -30,8 +30,9 @@ def read_source(path: Path) -> Source:
     except ValidationError as error:
         (first, *_) = error.errors(include_input=False, include_url=False)
         field = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ").replace("{field}", "it")
         raise FinalError(
-            "DownloadFailed", f"the source is not valid at {field or 'its root'}: {first['msg']}"
+            "DownloadFailed", f"the source is not valid at {field or 'its root'}: {problem}"
         ) from None
     if source.hugging_face is None and source.http is None:
         raise FinalError("DownloadFailed", f"a source of kind {source.kind} is not downloaded")

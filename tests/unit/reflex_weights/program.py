@@ -81,9 +81,7 @@ class Program:
     def download(
         cls, folder: Path, source: Source, endpoint: str, into: Path, *more: str
     ) -> "Program":
-        return cls(
-            folder, source, endpoint, "download", "--into", str(into), "--port", "0", *more
-        )
+        return cls(folder, source, endpoint, "download", "--into", str(into), "--port", "0", *more)
 
     def __enter__(self) -> "Program":
         return self
