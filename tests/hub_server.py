@@ -123,7 +123,8 @@ class HubServer:
         self.faults: list[Fault] = []
         self.log: list[Request] = []
         self._sums: dict[tuple[str, int], tuple[str, str]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._answering = 0
         self._hub = self._listen("hub", host, port)
         self._cdn = self._listen("cdn", host, cdn_port)
         self.url = f"http://{host}:{self._hub.server_address[1]}"
@@ -147,11 +148,12 @@ class HubServer:
 
     def sent(self, glob: str) -> int:
         """Bytes of bodies of the requests whose path matches."""
-        with self._lock:
-            return sum(r.sent for r in self.log if fnmatch.fnmatchcase(r.path, glob))
+        return sum(request.sent for request in self.asked(glob))
 
     def asked(self, glob: str = "*") -> list[Request]:
+        """Requests whose path matches; those that are being answered are waited for a moment."""
         with self._lock:
+            self._lock.wait_for(lambda: not self._answering, timeout=5)
             return [r for r in self.log if fnmatch.fnmatchcase(r.path, glob)]
 
     def forget(self) -> None:
@@ -183,9 +185,15 @@ class HubServer:
                 return fault
         return None
 
+    def begin(self) -> None:
+        with self._lock:
+            self._answering += 1
+
     def record(self, request: Request) -> None:
         with self._lock:
+            self._answering -= 1
             self.log.append(request)
+            self._lock.notify_all()
 
     def _listen(self, name: str, host: str, port: int) -> ThreadingHTTPServer:
         hub = self
@@ -221,6 +229,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._status, self._sent = 0, 0
         path = unquote(urlsplit(self.path).path)
+        if not path.startswith("/_"):
+            self.owner.begin()
         try:
             self._route(path)
         finally:

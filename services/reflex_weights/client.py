@@ -1,7 +1,7 @@
 """HTTP as the downloads need it: redirects under rules, and what each status means."""
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,13 +18,25 @@ _GONE: Final = frozenset({404, 410})
 _DENIED: Final = frozenset({401, 403, 451})
 
 
-def new_client() -> httpx.Client:
-    """Return a client that takes proxies and certificates from the environment, as curl does."""
-    return httpx.Client(timeout=TIMEOUT, follow_redirects=False)
+def new_client(on_response: Callable[[httpx.Response], None] | None = None) -> httpx.Client:
+    """Return a client that takes proxies and certificates from the environment, as curl does.
 
+    With `on_response` it follows redirects by itself, without the token to other hosts.
 
-class DeniedByOtherHostError(TemporaryError):
-    """Not the source but the host it redirected to refused: a signed address may have expired."""
+    Raises:
+        FinalError: a variable names a proxy that cannot be used.
+    """
+    try:
+        return httpx.Client(
+            timeout=TIMEOUT,
+            follow_redirects=on_response is not None,
+            max_redirects=MAX_REDIRECTS,
+            event_hooks={"response": [on_response] if on_response is not None else []},
+        )
+    except (ValueError, ImportError):
+        raise FinalError(
+            "DownloadFailed", "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY must be http or https URLs"
+        ) from None
 
 
 @contextmanager
@@ -117,9 +129,10 @@ def status_error(response: httpx.Response, *, what: str) -> FinalError | Tempora
     if status in _DENIED:
         origin = response.history[0].request.url.host if response.history else ""
         if origin and origin != response.request.url.host:
-            return DeniedByOtherHostError(
+            return TemporaryError(  # a signed address may have expired
                 "SourceUnauthorized",
                 f"{host}, to which {plain(origin)} redirects, answered {status}",
+                attempts=3,
             )
         return FinalError("SourceUnauthorized", _denial(response, host, what))
     if status in _GONE:

@@ -25,10 +25,21 @@ class FinalError(WeightsError):
 
 
 class TemporaryError(WeightsError):
-    """It may pass; `retry_after` is the server's wish in seconds."""
+    """It may pass; `retry_after` is the server's wish in seconds.
 
-    def __init__(self, failure: Failure, message: str, *, retry_after: float | None = None) -> None:
+    When `attempts` of them were made it is final; None: it never is.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        attempts: int | None = None,
+    ) -> None:
         self.retry_after = retry_after
+        self.attempts = attempts
         super().__init__(failure, message)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from reflex_weights.client import DeniedByOtherHostError, opened
+from reflex_weights.client import opened
 from reflex_weights.errors import (
     BrokenBodyError,
     FinalError,
@@ -28,12 +28,12 @@ from reflex_weights.words import host_of, named, plain, size
 
 _ENOUGH: Final = 8 << 20
 """Bytes of one attempt after which the next failure counts as the first again."""
-_MAX_DENIALS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"^bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)$")
 
 
-class _MismatchError(Exception):
-    """The bytes are not those of the source."""
+def mismatch(message: str) -> TemporaryError:
+    """Return the error of bytes that are not the source's: one clean attempt more, then final."""
+    return TemporaryError("DigestMismatch", message, attempts=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,35 +89,31 @@ class Fetcher:
     def _complete(self, file: RemoteFile, part: Part, target: Path) -> None:
         """Receive until the digest is right; one clean attempt more after a wrong one."""
         patience = Patience(self.tempo, lambda error, _: self.progress.trouble(file.path, error))
-        mismatches = denials = 0
         while True:
             before = part.offset
             try:
                 if file.size is None or part.offset < file.size:
                     self._receive(file, part)
                 if not part.correct:
-                    raise _MismatchError(
-                        f"the digest of {named(file.path)} is not {str(file.digest)[:19]}..., which"
-                        " the source names"
-                    )
+                    raise mismatch(f"{named(file.path)} has another digest than the source names")
                 part.move_to(target)
                 return
-            except _MismatchError as error:
-                mismatches += 1
-                if mismatches > 1:
-                    part.remove()
-                    raise FinalError("DigestMismatch", f"{error} (twice)") from None
-                part.restart()
-                patience.wait(TemporaryError("DigestMismatch", str(error)))
             except TemporaryError as error:
-                denials += isinstance(error, DeniedByOtherHostError)
-                if denials >= _MAX_DENIALS:
-                    raise FinalError(error.failure, error.message) from None
-                if part.offset - before >= _ENOUGH:
+                if error.failure == "DigestMismatch":
+                    part.restart()
+                elif part.offset - before >= _ENOUGH:
                     patience.reset()
-                patience.wait(error)
+                self._wait(patience, error, part)
             if self.stop.is_set():
                 raise StoppedError
+
+    def _wait(self, patience: Patience, error: TemporaryError, part: Part) -> None:
+        try:
+            patience.wait(error)
+        except FinalError:
+            if not part.offset:
+                part.remove()
+            raise
 
     def _receive(self, file: RemoteFile, part: Part) -> None:
         """Send one request for what is missing and append what comes."""
@@ -142,7 +138,7 @@ class Fetcher:
                     "DownloadTruncated", f"the server sends another part of {what}"
                 )
             if None not in (file.size, total) and file.size != total:
-                raise _MismatchError(f"the server has {total} bytes of {what}, not {file.size}")
+                raise mismatch(f"the server has {total} bytes of {what}, not {file.size}")
             limit = file.size if file.size is not None else total
             part.remember(_validator(file, response))
             self._append(file, part, response, limit)
@@ -159,15 +155,11 @@ class Fetcher:
             except httpx.TransportError as error:
                 raise self._cut(file, part, limit, response, plain(str(error), 80)) from None
             except httpx.DecodingError:
-                raise _MismatchError(
-                    f"{named(file.path)} is not packed as its header says"
-                ) from None
+                raise mismatch(f"{named(file.path)} is not packed as its header says") from None
             if chunk is None:
                 return
             if limit is not None and len(chunk) > limit - part.offset:
-                raise _MismatchError(
-                    f"{named(file.path)} is longer than the announced {limit} bytes"
-                )
+                raise mismatch(f"{named(file.path)} is longer than the announced {limit} bytes")
             part.write(chunk)
             self.progress.received(file.path, len(chunk))
             if self.stop.is_set():
@@ -245,9 +237,7 @@ def fetch_small(
         hasher = file.digest.hasher(len(content))
         hasher.update(content)
         if hasher.hexdigest() != file.digest.value:
-            raise TemporaryError(
-                "DigestMismatch", f"the digest of {what} is not the one that the source names"
-            )
+            raise mismatch(f"{what} has another digest than the source names")
     return bytes(content)
 
 

@@ -12,7 +12,7 @@ from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import filter_repo_objects
 
 from reflex_api.source import HuggingFaceSource
-from reflex_weights.client import TIMEOUT, status_error, transport_error
+from reflex_weights.client import TIMEOUT, new_client, status_error, transport_error
 from reflex_weights.errors import FinalError, TemporaryError
 from reflex_weights.files import Digest, Listing, RemoteFile, checked, is_hidden
 from reflex_weights.words import host_of, named
@@ -69,7 +69,7 @@ def list_files(source: HuggingFaceSource, *, environment: Mapping[str, str]) -> 
     """
     hub, token = endpoint(environment), read_token(environment)
     what = f"{source.repo}@{source.revision[:12]}"
-    set_client_factory(_bounded_client)
+    set_client_factory(lambda: new_client(_bound))
     try:
         info = HfApi(endpoint=hub, token=token or False).model_info(
             source.repo, revision=source.revision, files_metadata=True, timeout=TIMEOUT.read
@@ -153,13 +153,3 @@ class _Bounded(httpx.SyncByteStream):
 def _bound(response: httpx.Response) -> None:
     if isinstance(response.stream, httpx.SyncByteStream):
         response.stream = _Bounded(response.stream)
-
-
-def _bounded_client() -> httpx.Client:
-    """Return the client that huggingface_hub uses: it drops the token on the way to other hosts."""
-    return httpx.Client(
-        timeout=TIMEOUT,
-        follow_redirects=True,
-        max_redirects=5,
-        event_hooks={"response": [_bound]},
-    )

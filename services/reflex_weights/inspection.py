@@ -60,7 +60,7 @@ class Inspector:
         headers = dict(listing.headers)
 
         def known(file: RemoteFile) -> RemoteFile:
-            if file.size is not None:
+            if file.size is not None and file.digest is not None:
                 return file
             return self._persist(lambda: probe(client, file, headers))
 

@@ -77,6 +77,7 @@ class Patience:
         self._give_up_after = give_up_after
         self._started = tempo.clock()
         self._failures = 0
+        self._limited = 0
 
     def reset(self) -> None:
         """Something arrived: the next failure is the first again."""
@@ -87,9 +88,13 @@ class Patience:
         """Tell of the failure and sleep.
 
         Raises:
-            FinalError: the time is up, with the same reason.
+            FinalError: the time or the attempts are used up, with the same reason.
         """
         self._failures += 1
+        if error.attempts is not None:
+            self._limited += 1
+            if self._limited >= error.attempts:
+                raise FinalError(error.failure, error.message) from error
         seconds = delay(self._failures, self._tempo.chance(), error.retry_after)
         spent = self._tempo.clock() - self._started
         if self._give_up_after is not None and spent + seconds > self._give_up_after:

@@ -415,7 +415,32 @@ def test_other_models_go_only_when_space_is_short(
     assert {path.name for path in models.iterdir()} == {"d1", "d2", "kept", "foreign", "linked"}
 
 
-# Web servers and mirrors.
+# Web servers, mirrors and proxies.
+
+
+def test_a_web_server_whose_other_host_refuses_is_not_asked_for_ever(
+    hub: HubServer, desk: Desk
+) -> None:
+    hub.faults = [Fault("/files/*", redirect=f"{hub.cdn_url}/cdn/expired")]
+    hub.faults += [Fault("/cdn/*", status=403)]
+    error = refused(desk, http_source(hub.url, {"x": "0" * 64}), "")
+    assert error.failure == "SourceUnauthorized"
+    assert len(hub.asked("/cdn/*")) == 3
+
+
+def test_proxies_of_the_environment_are_used(
+    hub: HubServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", hub.url)
+    hub.cdn_url = "http://cdn.invalid"
+    hub.files = {"config.json": b"{}"}
+    assert desk.download(hub_source(), "http://hub.invalid").failure is None
+    assert desk.stored()["config.json"] == b"{}"
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://me:pw@proxy")
+    with pytest.raises(FinalError) as caught:
+        Desk(into=desk.into.with_name("d2")).download(hub_source(), "http://hub.invalid")
+    assert caught.value.failure == "DownloadFailed"
+    assert "pw" not in caught.value.message
 
 
 def test_files_of_web_servers_are_verified(hub: HubServer, desk: Desk) -> None:
