@@ -38,11 +38,11 @@ def main() -> int:
 
 def lint() -> None:
     """Format, lint, types, import rules, generated files."""
-    folders = ["operator", "e2e", "images", "tests"]
+    folders = ["operator", "services", "e2e", "images", "tests"]
     checked(BIN / "ruff", "format", "--check", "--quiet", *folders)
     checked(BIN / "ruff", "check", "--quiet", *folders)
     checked(BIN / "mypy")
-    checked(BIN / "lint-imports", "--no-cache", env={"PYTHONPATH": "operator"})
+    checked(BIN / "lint-imports", "--no-cache", env={"PYTHONPATH": "operator:services"})
 
 
 def unit() -> None:
@@ -71,6 +71,7 @@ def wheel() -> None:
             raise CommandError(f"the wheel's package is not the one that is imported: {where}")
         pytest(
             "-o", f"pythonpath={paths}", "tests/unit/reflex_api", "tests/unit/reflex_operator",
+            "tests/unit/reflex_weights",
             env={"PYTHONPATH": str(installed)},
         )  # fmt: skip
 

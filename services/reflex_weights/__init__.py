@@ -1,0 +1,1 @@
+"""The program of the download pod: brings a model's files onto a volume, verified."""
