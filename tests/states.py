@@ -117,6 +117,26 @@ def running(*, restarts: int = 0, ready: bool = True, image_id: str = "sha256:1"
     }
 
 
+def crash_looping(*, restarts: int = 3, code: int = 1) -> Manifest:
+    """A container status of an engine that ended once more than it was restarted."""
+    ended = {
+        "exitCode": code,
+        "reason": "Error",
+        "message": "error: unrecognized arguments",
+        "startedAt": timestamp(NOON - timedelta(seconds=40)),
+        "finishedAt": timestamp(NOON - timedelta(seconds=30)),
+    }
+    return {
+        "name": "engine",
+        "restartCount": restarts,
+        "ready": False,
+        "started": False,
+        "imageID": "sha256:1",
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": ended},
+    }
+
+
 @dataclass
 class World:
     """Everything a model's decisions touch."""
@@ -133,6 +153,10 @@ class World:
     events: list[tuple[str, str]] = field(default_factory=list)
     status_writes: int = 0
     pods_started: int = 0
+    broken: frozenset[str] = frozenset()
+    """Arguments with which an engine only crashes."""
+    templates: list[str] = field(default_factory=list)
+    """The revision of each template that the Deployment got, in order."""
 
     def child(self, kind: str) -> Manifest | None:
         return next((one for ref, one in self.children.items() if ref.kind == kind), None)
@@ -161,6 +185,7 @@ class World:
         if plan.secret:
             self.secret = SecretState.PRESENT
         for manifest in plan.apply:
+            self._note_template(manifest)
             self.children[ref_of(manifest)] = copy.deepcopy(manifest)
         if plan.gate:
             self._set_gate(plan.gate.pod.name, plan.gate.status)
@@ -187,12 +212,14 @@ class World:
             return True
         if len(kept) < wanted:
             self.pods_started += 1
+            args = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+            works = self.broken.isdisjoint(args)
             self.pods.append(
                 engine_pod(
                     deployment,
                     uid=f"pod-{self.pods_started}",
-                    container=running(),
-                    containers_ready=True,
+                    container=running() if works else crash_looping(),
+                    containers_ready=works,
                 )
             )
             return True
@@ -205,6 +232,18 @@ class World:
             if not self.controllers() and not changed:
                 return
         raise AssertionError(f"no rest after {rounds} rounds")
+
+    def _note_template(self, manifest: Manifest) -> None:
+        if manifest["kind"] != "Deployment":
+            return
+        revision = manifest["spec"]["template"]["metadata"]["labels"][LABEL_REVISION]
+        if self.templates[-1:] != [revision]:
+            self.templates.append(revision)
+
+    def edit(self, **spec: Any) -> None:
+        """Replace parts of the spec as a user would."""
+        self.model["spec"].update(copy.deepcopy(spec))
+        self.model["metadata"]["generation"] += 1
 
     def _set_gate(self, name: str, status: str) -> None:
         for pod in self.pods:

@@ -19,6 +19,13 @@ LABEL_ENGINE_CLIENT: Final = f"{GROUP}/engine-client"
 READINESS_GATE: Final = f"{GROUP}/Verified"
 """Pod condition that the operator sets after a verified generation."""
 
+ANNOTATION_RETRY: Final = f"{GROUP}/retry"
+"""On a ReflexModel: another value than before has a failed revision or download tried again."""
+ANNOTATION_LAST_GOOD: Final = f"{GROUP}/last-good"
+"""On a Deployment: the last revision that was verified, as JSON."""
+ANNOTATION_FAILED: Final = f"{GROUP}/failed-revision"
+"""On a Deployment: the revision that failed and is not tried again, as JSON."""
+
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 ENGINE_PORT: Final = 30000
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import states
+from reflex_api.names import ANNOTATION_FAILED, ANNOTATION_LAST_GOOD, ANNOTATION_RETRY
 
 engines = st.fixed_dictionaries(
     {
@@ -52,12 +53,21 @@ def edited(world: states.World, spec: dict[str, Any]) -> None:
         world.model["metadata"]["generation"] += 1
 
 
+def children_now(world: states.World) -> Any:
+    """The children without the memory of what ran before."""
+    children = copy.deepcopy(world.children)
+    for child in children.values():
+        if (child["metadata"].get("annotations") or {}).pop(ANNOTATION_LAST_GOOD, None):
+            child["metadata"] = {k: v for k, v in child["metadata"].items() if v != {}}
+    return children
+
+
 def outcome(world: states.World) -> Any:
-    """What must depend on the final spec alone: not times, generations or pod names."""
+    """What must depend on the final spec alone: not times, generations, pod names, the past."""
     status = copy.deepcopy(world.model["status"])
     conditions = {c["type"]: (c["status"], c["reason"], c["message"]) for c in status["conditions"]}
     return (
-        world.children,
+        children_now(world),
         conditions,
         status["resolved"],
         status["replicas"],
@@ -98,6 +108,95 @@ def test_the_final_state_depends_on_the_final_spec_alone(
     detour.settle()
     expected, found = outcome(direct), outcome(detour)
     assert found == expected
+
+
+engine_choices = st.sampled_from(
+    [
+        {"device": "cpu", "contextLength": 1024},
+        {"device": "cpu", "contextLength": 1024, "maxRunningRequests": 2},
+        {"device": "cpu", "contextLength": 1024, "extraArgs": ["--broken"]},
+        {"device": "cpu", "contextLength": 2048, "extraArgs": ["--broken"]},
+    ]
+)
+steps = st.lists(
+    st.one_of(
+        st.builds(lambda engine: {"engine": engine}, engine_choices),
+        st.builds(lambda suspend: {"suspend": suspend}, st.booleans()),
+        st.builds(lambda replicas: {"replicas": replicas}, st.integers(0, 2)),
+        st.just({"retry": True}),
+        st.just({"lost": True}),
+        st.builds(lambda passes: {"passes": passes}, st.integers(1, 4)),
+    ),
+    max_size=8,
+)
+
+
+def walk(walked: list[dict[str, Any]]) -> states.World:
+    """A world after these edits; between some of them the operator comes to only a few passes."""
+    world = states.World(model=states.model(), broken=frozenset({"--broken"}))
+    world.settle()
+    for step in walked:
+        if "passes" in step:
+            for _ in range(step["passes"]):
+                world.carry_out(world.plan())
+                world.controllers()
+            continue
+        if "lost" in step:
+            world.model.pop("status", None)
+            world.probes = {}
+        elif "retry" in step:
+            annotations = world.model["metadata"].setdefault("annotations", {})
+            annotations[ANNOTATION_RETRY] = str(len(annotations.get(ANNOTATION_RETRY, "")) + 1)
+        else:
+            world.edit(**step)
+    return world
+
+
+def ready_now(world: states.World) -> tuple[str, str, str]:
+    """Ready without its time."""
+    condition = states.condition(world, "Ready")
+    return condition["status"], condition["reason"], condition["message"]
+
+
+@given(steps)
+def test_revisions_that_fail_come_to_rest_whatever_was_done_before(
+    walked: list[dict[str, Any]],
+) -> None:
+    world = walk(walked)
+    before = len(world.templates)
+    world.settle()
+    # The wanted revision, and the last good one in its place: never a third change by itself.
+    assert len(world.templates) - before <= 2
+    assert not world.carry_out(world.plan())
+    deployment = world.child("Deployment")
+    assert deployment is not None
+    annotations = deployment["metadata"].get("annotations") or {}
+    args = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    wanted = world.model["spec"]["engine"]
+    if "--broken" in wanted.get("extraArgs", []):
+        if deployment["spec"]["replicas"]:
+            # The first spec served, so there is always something to go back to.
+            assert ANNOTATION_FAILED in annotations
+            assert "--broken" not in args
+            assert states.condition(world, "Ready")["reason"] == "RevisionRestored"
+    else:
+        assert ANNOTATION_FAILED not in annotations
+        direct = states.World(model=copy.deepcopy(world.model))
+        direct.model.pop("status")
+        direct.settle()
+        assert children_now(world) == children_now(direct)
+        assert ready_now(world) == ready_now(direct)
+
+
+@given(steps)
+def test_what_a_lost_status_would_say_is_on_the_deployment(walked: list[dict[str, Any]]) -> None:
+    world = walk(walked)
+    world.settle()
+    before = copy.deepcopy((world.children, ready_now(world), world.templates, len(world.pods)))
+    del world.model["status"]
+    world.probes = {}
+    world.settle()
+    assert (world.children, ready_now(world), world.templates, len(world.pods)) == before
 
 
 @given(specs)

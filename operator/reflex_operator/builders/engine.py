@@ -15,9 +15,10 @@ from reflex_api.names import (
     READINESS_GATE,
 )
 from reflex_api.spec import ReflexModelSpec
+from reflex_operator.builders.gpu_release import gpu_release_container
 from reflex_operator.builders.metadata import child_metadata, model_labels
 from reflex_operator.builders.secret import secret_name
-from reflex_operator.engines import launcher, sglang
+from reflex_operator.engines import drain, launcher, sglang
 from reflex_operator.manifest import Manifest
 
 CONTAINER: Final = "engine"
@@ -25,7 +26,6 @@ HOME: Final = "/home/reflex"
 USER_ID: Final = 10001
 
 _STARTUP_PERIOD: Final = 2
-_STOP_ROUTING_SECONDS: Final = 5
 _KILL_MARGIN: Final = timedelta(seconds=30)  # SGLang polls its drain every 5 s, then waits 15 s
 _PROGRESS_MARGIN: Final = timedelta(minutes=5)
 
@@ -85,6 +85,15 @@ def _pod_template(model: ReflexModel, image: str) -> Manifest:
         "containers": [_container(model, image)],
         "volumes": _volumes(model),
     }
+    if spec.engine.device is Device.CUDA:
+        pod["initContainers"] = [
+            gpu_release_container(
+                image=image,
+                gpus=spec.effective_gpus,
+                engine_args=sglang.render(model),
+                security_context=_security_context(spec),
+            )
+        ]
     if placement.node_selector:
         pod["nodeSelector"] = dict(placement.node_selector)
     if placement.tolerations:
@@ -131,15 +140,21 @@ def _container(model: ReflexModel, image: str) -> Manifest:
             "timeoutSeconds": 5,
             "failureThreshold": 8,  # a reload costs minutes: two silent minutes before a kill
         },
-        "lifecycle": {"preStop": {"sleep": {"seconds": _STOP_ROUTING_SECONDS}}},
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            # NVIDIA's CDI hook writes into the container's root at start.
-            "readOnlyRootFilesystem": spec.engine.device is Device.CPU,
+        "lifecycle": {
+            "preStop": {"exec": {"command": drain.hook(_seconds(spec.rollout.drain_timeout))}}
         },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": _security_context(spec),
         "volumeMounts": _mounts(spec),
+    }
+
+
+def _security_context(spec: ReflexModelSpec) -> Manifest:
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        # NVIDIA's CDI hook writes into the container's root at start.
+        "readOnlyRootFilesystem": spec.engine.device is Device.CPU,
     }
 
 

@@ -10,10 +10,10 @@ from reflex_api.model import Activation, Device, ReflexModel
 from reflex_operator.builders.engine import engine_deployment, revision_of
 from reflex_operator.builders.secret import keys_secret, secret_name
 from reflex_operator.builders.service import network_policy, service
-from reflex_operator.engines import sglang
 from reflex_operator.engines.launcher import KEY_NAMES
 from reflex_operator.manifest import Manifest, ObjectRef
-from reflex_operator.reconcile import failure, nodes, status, waiting, weights
+from reflex_operator.reconcile import failure, nodes, rollout, status, waiting, weights
+from reflex_operator.reconcile.draining import leaving
 from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
 from reflex_operator.reconcile.memory import memory_fits
 from reflex_operator.reconcile.plan import (
@@ -23,6 +23,7 @@ from reflex_operator.reconcile.plan import (
     SecretRequest,
     SecretState,
 )
+from reflex_operator.reconcile.revisions import engine_args
 from reflex_operator.reconcile.scheduling import gpu_holder
 from reflex_operator.reconcile.verification import verification
 
@@ -42,10 +43,10 @@ def reconcile(snapshot: ModelSnapshot, now: datetime) -> Plan:
         model = ReflexModel.parse(snapshot.model)
     except SpecError as error:
         unreadable = Finding(status="False", reason=Reason.SPEC_INVALID, evidence=str(error))
-        return _refused_plan(snapshot.model, unreadable, now)
+        return _refused_plan(snapshot, unreadable, rollout.raw_replicas(snapshot.model), now)
     refusal = _refusal(snapshot, model)
     if refusal is not None:
-        return _refused_plan(snapshot.model, refusal, now)
+        return _refused_plan(snapshot, refusal, engine_replicas(model)[0], now)
     return _carry_out(snapshot, model, now)
 
 
@@ -76,32 +77,52 @@ def _refusal(snapshot: ModelSnapshot, model: ReflexModel) -> Finding | None:
     return None
 
 
-def _refused_plan(manifest: Manifest, refusal: Finding, now: datetime) -> Plan:
-    """Return the Plan that only says why: what runs already is left alone."""
-    before: Manifest = manifest.get("status") or {}
-    generation = int(manifest["metadata"].get("generation", 0))
+def _refused_plan(
+    snapshot: ModelSnapshot, refusal: Finding, replicas: int | None, now: datetime
+) -> Plan:
+    """Return the Plan that says why: what runs already stays, with the replicas that are wanted."""
+    before: Manifest = snapshot.model.get("status") or {}
+    generation = int(snapshot.model["metadata"].get("generation", 0))
     findings = {ConditionType.ACCEPTED: refusal, ConditionType.READY: refusal}
     seen = status.conditions(before, generation, findings, now)
+    stopping = _hold(snapshot, replicas)
     return Plan(
-        status=status.refused(before, generation, seen),
+        apply=stopping,
+        status=status.refused(before, generation, seen, snapshot),
         events=status.transition_events(before, seen),
     )
 
 
 def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Plan:
     replicas, stopped = engine_replicas(model)
-    deployment = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
-    revision = revision_of(deployment)
+    wanted = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
+    revision = revision_of(wanted)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
     findings = _findings(snapshot, model, revision, pods, stopped, now)
+    standing = rollout.decide(
+        snapshot,
+        model,
+        wanted=wanted,
+        replicas=replicas,
+        pods=pods,
+        engine=findings[ConditionType.ENGINE_READY],
+        now=now,
+    )
+    template = standing.template or wanted["spec"]["template"]
+    if standing.revision not in ("", revision):
+        revision = standing.revision
+        pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
+        findings = _findings(snapshot, model, revision, pods, stopped, now)
+    findings[ConditionType.READY] = rollout.ready(findings[ConditionType.READY], standing)
     seen = status.conditions(model.status, model.generation, findings, now)
-    check = verification(snapshot, model, pods, now)
-    waits = [wait for wait in (check.requeue_after, _secret_wait(snapshot, model)) if wait]
+    check = verification(snapshot, model, pods, template, now)
+    pauses = (check.requeue_after, standing.requeue_after, _secret_wait(snapshot, model))
+    waits = [wait for wait in pauses if wait]
     waits += [wait for pod in pods if (wait := waiting.look_again(pod, now))]
     new_status: Manifest | None = status.build(
         snapshot,
         model,
-        args=sglang.render(model),
+        args=engine_args(template),
         revision=revision,
         pods=pods,
         seen=seen,
@@ -114,8 +135,10 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     return Plan(
         secret=_secret(snapshot, model),
         apply=(
+            # The API server refuses what is wanted: at least the engines' number follows the spec.
+            *(_hold(snapshot, replicas) if snapshot.refusal else ()),
             network_policy(model, operator_namespace=snapshot.defaults.operator_namespace),
-            deployment,
+            *((standing.deployment,) if standing.deployment else ()),
             # After the Deployment: a refused one must not take the running pods' Service away.
             service(model, revision=revision),
         ),
@@ -126,6 +149,14 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         events=events,
         requeue_after=min(waits, default=None),
     )
+
+
+def _hold(snapshot: ModelSnapshot, replicas: int | None) -> tuple[Manifest, ...]:
+    """Return the live Deployment with these replicas, if it is there and has others."""
+    if snapshot.deployment is None or replicas is None:
+        return ()
+    manifest = rollout.hold(snapshot.deployment, replicas)
+    return (manifest,) if manifest else ()
 
 
 def _findings(
@@ -160,7 +191,7 @@ def _findings(
         ConditionType.MODEL_CACHED: cached,
         ConditionType.SCHEDULED: scheduled,
         ConditionType.ENGINE_READY: engine,
-        ConditionType.RESIDENT: _resident(engine),
+        ConditionType.RESIDENT: _resident(engine, snapshot, pods),
         ConditionType.READY: ready,
     }
 
@@ -187,8 +218,9 @@ def _scheduled(
     if pod is None:
         return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
     if pod.scheduled.reason is Reason.INSUFFICIENT_GPU:
-        if any(is_ending(one) and one["spec"].get("nodeName") for one in snapshot.pods):
-            return Finding(status="False", reason=Reason.ENGINE_STOPPING)  # it holds our GPU
+        ending = [one for one in snapshot.pods if is_ending(one) and one["spec"].get("nodeName")]
+        if stopping := leaving(ending):
+            return stopping  # it holds our GPU
         selector = model.spec.placement.node_selector
         holder = gpu_holder(selector, snapshot.nodes, snapshot.peer_pods)
         if holder:
@@ -210,9 +242,8 @@ def _engine(
     if snapshot.refusal and not (pod and pod.ready):
         return Finding(status="False", reason=Reason.APPLY_FAILED, evidence=snapshot.refusal)
     if pod is None:
-        if snapshot.pods:
-            return Finding(status="False", reason=Reason.ENGINE_STOPPING)
-        return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
+        waits = Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
+        return leaving(snapshot.pods) or waits
     if scheduled.status != "True":
         return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
     if pod.ready:
@@ -243,9 +274,12 @@ def _node_is_lost(snapshot: ModelSnapshot, pod: EnginePod) -> bool:
     return ready is not None and ready["status"] != "True"
 
 
-def _resident(engine: Finding) -> Finding:
+def _resident(engine: Finding, snapshot: ModelSnapshot, pods: tuple[EnginePod, ...]) -> Finding:
     if engine.status == "True":
         return Finding(status="True", reason=Reason.RESIDENT)
+    stopping = None if pods else leaving([one for one in snapshot.pods if is_ending(one)])
+    if stopping is not None and stopping.reason is Reason.DRAINING:
+        return stopping
     return replace(engine, status="False")
 
 

@@ -7,9 +7,10 @@ from typing import Any, Final, Literal
 from reflex_api.conditions import Condition, ConditionType, Reason, carry_over, parse_time
 from reflex_api.model import ReflexModel
 from reflex_api.names import LABEL_MODEL
+from reflex_operator.builders.engine import revision_of
 from reflex_operator.builders.service import endpoint
 from reflex_operator.manifest import Manifest
-from reflex_operator.reconcile.engine import EnginePod, Finding
+from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods
 from reflex_operator.reconcile.failure import last_termination
 from reflex_operator.reconcile.plan import EngineMemory, EventRequest, ModelSnapshot
 from reflex_operator.reconcile.text import message
@@ -24,6 +25,7 @@ _NORMAL: Final = {
     Reason.IMAGE_PULLING,
     Reason.WAITING_FOR_GPU_RELEASE,
     Reason.ENGINE_STOPPING,
+    Reason.DRAINING,
     Reason.SUSPENDED,
     Reason.SCALED_TO_ZERO,
     Reason.STANDBY_STOPPED,
@@ -88,9 +90,18 @@ def build(
     return status
 
 
-def refused(before: Mapping[str, Any], generation: int, seen: Sequence[Condition]) -> Manifest:
+def refused(
+    before: Mapping[str, Any],
+    generation: int,
+    seen: Sequence[Condition],
+    snapshot: ModelSnapshot,
+) -> Manifest:
     """Return the status of a model that is not carried out: what ran before stays reported."""
     kept = {key: value for key, value in before.items() if key != "conditions"}
+    if snapshot.deployment is not None:
+        pods = engine_pods(snapshot.pods, revision_of(snapshot.deployment))
+        kept["replicas"] = len(pods)
+        kept["readyReplicas"] = len([pod for pod in pods if pod.ready])
     return {
         **kept,
         "observedGeneration": generation,
@@ -170,6 +181,7 @@ def _startup(
     """Return times of the API's own objects: container started, pod ready, seconds between."""
     startup: Manifest = {"lastTermination": ended} if ended else {}
     if pod is None:
+        startup |= {name: before[name] for name in _START_TIMES if before and name in before}
         return startup or None
     container = _container(pod)
     startup["restarts"] = container.get("restartCount", 0)

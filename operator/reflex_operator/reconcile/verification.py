@@ -7,7 +7,7 @@ from typing import Final
 from reflex_api.model import ReflexModel
 from reflex_api.names import ENGINE_PORT
 from reflex_operator.builders.secret import secret_name
-from reflex_operator.manifest import ObjectRef
+from reflex_operator.manifest import Manifest, ObjectRef
 from reflex_operator.reconcile.engine import EnginePod
 from reflex_operator.reconcile.plan import (
     GatePatch,
@@ -15,6 +15,7 @@ from reflex_operator.reconcile.plan import (
     ProbeOutcome,
     ProbeRequest,
 )
+from reflex_operator.reconcile.revisions import engine_args, flag_value, keys_secret_of
 
 _FIRST_RETRY: Final = timedelta(seconds=2)
 _LONGEST_RETRY: Final = timedelta(minutes=1)
@@ -32,9 +33,13 @@ class Check:
 
 
 def verification(
-    snapshot: ModelSnapshot, model: ReflexModel, pods: tuple[EnginePod, ...], now: datetime
+    snapshot: ModelSnapshot,
+    model: ReflexModel,
+    pods: tuple[EnginePod, ...],
+    template: Manifest,
+    now: datetime,
 ) -> Check:
-    """Return the next verification step for the first pod that needs one.
+    """Return the next verification step for the first of a template's pods that needs one.
 
     A pod is asked once for each start of its container. Until it is verified a wrong or missing
     answer is asked again with growing delay; a verified pod keeps its gate while the operator is
@@ -46,7 +51,7 @@ def verification(
             continue
         answer = snapshot.probe_of(pod.incarnation)
         if answer is None:
-            return Check(probe=_request(model, pod))
+            return Check(probe=_request(model, pod, template))
         if answer.outcome is ProbeOutcome.VERIFIED:
             if not pod.gate:
                 return Check(gate=_gate(pod, open_=True, message="a trial generation was verified"))
@@ -56,7 +61,7 @@ def verification(
             return Check(gate=_gate(pod, open_=False, message=answer.evidence[:256]))
         left = answer.at + retry_delay(answer.failures) - now
         if left <= timedelta(0):
-            return Check(probe=_request(model, pod))
+            return Check(probe=_request(model, pod, template))
         waits.append(left)  # one bad replica must not keep the others unverified
     return Check(requeue_after=min(waits, default=None))
 
@@ -67,14 +72,21 @@ def retry_delay(failures: int) -> timedelta:
     return min(_FIRST_RETRY * (1 << doublings), _LONGEST_RETRY)
 
 
-def _request(model: ReflexModel, pod: EnginePod) -> ProbeRequest:
+def _request(model: ReflexModel, pod: EnginePod, template: Manifest) -> ProbeRequest:
+    """Return the question to an engine; what it is asked under is what its template says.
+
+    That is not the spec's word while an earlier revision runs.
+    """
     host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+    args = engine_args(template)
+    length = flag_value(args, "--context-length")
+    keys = keys_secret_of(template) or secret_name(model)
     return ProbeRequest(
         incarnation=pod.incarnation,
         base_url=f"http://{host}:{ENGINE_PORT}",
-        served_name=model.spec.served_name,
-        secret=ObjectRef(kind="Secret", namespace=model.namespace, name=secret_name(model)),
-        context_length=model.spec.engine.context_length,
+        served_name=flag_value(args, "--served-model-name") or model.spec.served_name,
+        secret=ObjectRef(kind="Secret", namespace=model.namespace, name=keys),
+        context_length=int(length) if length.isdigit() else model.spec.engine.context_length,
     )
 
 
