@@ -6,6 +6,7 @@ A changed golden file means that an upgrade of the operator restarts every engin
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -98,3 +99,29 @@ def test_only_weights_on_a_claim_are_mounted_and_read_only() -> None:
         "readOnly": True,
         "subPath": "qwen/awq",
     }
+
+
+def pod_of(**spec: Any) -> Manifest:
+    deployment = engine_deployment(parse(states.model(**spec)), image="i", replicas=1)
+    pod: Manifest = deployment["spec"]["template"]["spec"]
+    return pod
+
+
+def test_the_pods_grace_period_is_longer_than_its_drain_hook() -> None:
+    pod = pod_of(rollout={"drainTimeout": "90s"})
+    hook = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert hook[-2] == "90"
+    assert pod["terminationGracePeriodSeconds"] == 120
+
+
+def test_engines_on_cuda_wait_for_the_gpus_that_they_get_and_no_others_do() -> None:
+    assert "initContainers" not in pod_of()
+    engine = {"device": "cuda", "contextLength": 4096, "memFractionStatic": "0.7"}
+    pod = pod_of(engine=engine, resources={"gpus": 2})
+    (waits,) = pod["initContainers"]
+    (engine_container,) = pod["containers"]
+    assert waits["name"] == "gpu-release"
+    assert waits["image"] == engine_container["image"]
+    assert waits["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert waits["securityContext"] == engine_container["securityContext"]
+    assert "0.7" in waits["command"]
