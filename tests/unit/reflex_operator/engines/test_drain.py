@@ -1,5 +1,6 @@
 """The preStop hook runs here for real, against a server that plays the engine's /metrics."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -87,6 +88,18 @@ def test_an_engine_that_is_never_idle_is_left_when_the_drain_time_is_over() -> N
     with serving(BUSY) as (engine, port):
         run(port, seconds="0.5")
     assert engine.asked > 3
+
+
+def test_a_connection_that_is_open_counts_although_the_gauges_say_idle() -> None:
+    with serving(IDLE) as (engine, port):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            process = subprocess.Popen(
+                [sys.executable, *drain.hook(0)[1:4], str(port), "0", LONG, PAUSE]
+            )
+            while engine.asked < 6:
+                assert process.poll() is None
+            client.shutdown(socket.SHUT_RDWR)
+        assert process.wait(timeout=20) == 0
 
 
 @pytest.mark.parametrize(
