@@ -11,6 +11,7 @@ import pytest
 
 import states
 from reflex_api.conditions import Reason
+from reflex_api.model import ReflexModel
 from reflex_api.names import (
     ANNOTATION_FAILED,
     ANNOTATION_LAST_GOOD,
@@ -18,11 +19,11 @@ from reflex_api.names import (
     LABEL_REVISION,
 )
 from reflex_operator.engines.report import ProbeOutcome
-from reflex_operator.manifest import Manifest
+from reflex_operator.manifest import Manifest, ref_of
 from reflex_operator.reconcile import rollout
 from reflex_operator.reconcile.engine import Finding, engine_pods, read_pod
 from reflex_operator.reconcile.model import reconcile
-from reflex_operator.reconcile.plan import Plan, ProbeResult
+from reflex_operator.reconcile.plan import ModelSnapshot, Plan, ProbeResult
 
 GOOD = {"device": "cpu", "contextLength": 1024}
 BAD = {"device": "cpu", "contextLength": 1024, "extraArgs": ["--no-such-flag"]}
@@ -379,7 +380,7 @@ def test_the_wrong_model_is_a_failure_after_three_answers(failures: int, failed:
 def decided(of: states.World, engine: Finding) -> rollout.Rollout:
     """The decision when EngineReady's finding is given, as the log's classifier would."""
     snapshot = of.snapshot()
-    model = rollout.ReflexModel.parse(snapshot.model)
+    model = ReflexModel.parse(snapshot.model)
     wanted = deployment(of)
     return rollout.decide(
         snapshot,
@@ -426,7 +427,7 @@ def test_a_lost_node_is_not_held_against_the_revision() -> None:
 
 def test_what_may_not_be_applied_now_leaves_what_runs_with_the_wanted_replicas() -> None:
     changed = world()
-    model = rollout.ReflexModel.parse(changed.model)
+    model = ReflexModel.parse(changed.model)
     finding = Finding(status="True", reason=Reason.ENGINE_READY)
 
     def held(replicas: int) -> rollout.Rollout:
@@ -446,12 +447,12 @@ def test_what_may_not_be_applied_now_leaves_what_runs_with_the_wanted_replicas()
     assert held(1).template is None
 
 
-def taken(snapshot: Any) -> Any:
+def taken(snapshot: ModelSnapshot) -> ModelSnapshot:
     service = next(iter(states.World(model=states.model()).plan().apply))
-    return replace(snapshot, conflicts=(states.ref_of(service),))
+    return replace(snapshot, conflicts=(ref_of(service),))
 
 
-REFUSALS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
+REFUSALS: dict[str, tuple[dict[str, Any], Callable[[ModelSnapshot], ModelSnapshot]]] = {
     "SpecInvalid": (
         {"engine": {"device": "tpu", "contextLength": 1024}},
         lambda snapshot: snapshot,
