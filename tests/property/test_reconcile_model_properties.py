@@ -66,6 +66,10 @@ def outcome(world: states.World) -> Any:
     """What must depend on the final spec alone: not times, generations, pod names, the past."""
     status = copy.deepcopy(world.model["status"])
     conditions = {c["type"]: (c["status"], c["reason"], c["message"]) for c in status["conditions"]}
+    if not world.pods:
+        # What an engine measured stays known after it was stopped: that is the past.
+        conditions.pop("MemoryFits")
+        status.pop("memory", None)
     return (
         children_now(world),
         conditions,
