@@ -13,9 +13,8 @@ from reflex_operator.builders.service import network_policy, service
 from reflex_operator.engines import sglang
 from reflex_operator.engines.launcher import KEY_NAMES
 from reflex_operator.manifest import Manifest, ObjectRef
-from reflex_operator.reconcile import failure, nodes, status, waiting, weights
+from reflex_operator.reconcile import failure, memory, nodes, status, waiting, weights
 from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
-from reflex_operator.reconcile.memory import memory_fits
 from reflex_operator.reconcile.plan import (
     ModelSnapshot,
     Plan,
@@ -88,12 +87,37 @@ def _refused_plan(manifest: Manifest, refusal: Finding, now: datetime) -> Plan:
     )
 
 
+def _unfit_plan(model: ReflexModel, fit: memory.Estimate, unfit: Finding, now: datetime) -> Plan:
+    """Return the Plan that says why nothing is started, pulled or changed."""
+    findings = {
+        ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
+        ConditionType.MEMORY_FITS: unfit,
+        ConditionType.READY: unfit,
+    }
+    seen = status.conditions(model.status, model.generation, findings, now)
+    refused = status.refused(model.status, model.generation, seen)
+    return Plan(
+        status={**refused, "memory": memory.estimated_status(fit)},
+        events=status.transition_events(model.status, seen),
+    )
+
+
 def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Plan:
     replicas, stopped = engine_replicas(model)
-    deployment = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
+    fit = memory.estimate(snapshot, model)
+    deployment = engine_deployment(
+        model,
+        image=_image(snapshot, model),
+        replicas=replicas,
+        mem_fraction=fit.fraction,
+        annotations=fit.annotations(replicas),
+    )
     revision = revision_of(deployment)
+    unfit = memory.refusal(snapshot, model, fit, deployment)
+    if unfit is not None:
+        return _unfit_plan(model, fit, unfit, now)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    findings = _findings(snapshot, model, revision, pods, stopped, now)
+    findings = _findings(snapshot, model, fit, revision, pods, stopped, now)
     seen = status.conditions(model.status, model.generation, findings, now)
     check = verification(snapshot, model, pods, now)
     waits = [wait for wait in (check.requeue_after, _secret_wait(snapshot, model)) if wait]
@@ -101,9 +125,10 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     new_status: Manifest | None = status.build(
         snapshot,
         model,
-        args=sglang.render(model),
+        args=sglang.render(model, mem_fraction=fit.fraction),
         revision=revision,
         pods=pods,
+        memory=memory.memory_status(snapshot, model, fit, revision, next(iter(pods), None)),
         seen=seen,
     )
     events = status.transition_events(model.status, seen)
@@ -131,6 +156,7 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
 def _findings(
     snapshot: ModelSnapshot,
     model: ReflexModel,
+    fit: memory.Estimate,
     revision: str,
     pods: tuple[EnginePod, ...],
     stopped: Reason | None,
@@ -156,7 +182,7 @@ def _findings(
             ready = Finding(status="False", reason=reason, evidence=ready.evidence)
     return {
         ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
-        ConditionType.MEMORY_FITS: memory_fits(snapshot, model, revision, pod),
+        ConditionType.MEMORY_FITS: memory.memory_fits(snapshot, model, fit, revision, pod),
         ConditionType.MODEL_CACHED: cached,
         ConditionType.SCHEDULED: scheduled,
         ConditionType.ENGINE_READY: engine,
