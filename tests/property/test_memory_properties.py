@@ -215,3 +215,19 @@ def test_neither_a_restart_nor_a_lost_status_changes_the_choice(
     del world.model["status"]
     world.settle()
     assert deployment(world) == before
+
+
+@given(specs, clusters, clusters, st.booleans())
+def test_a_pause_keeps_the_choice(
+    spec: dict[str, Any], nodes: dict[str, Manifest], later: dict[str, Manifest], scaled: bool
+) -> None:
+    world = states.World(model=states.model(**spec), nodes=nodes)
+    world.settle()
+    before = deployment(world)
+    world.nodes = later
+    edited(world, spec | ({"replicas": 0} if scaled else {"suspend": True}))
+    world.settle()
+    assert world.pods == []
+    edited(world, spec)
+    world.settle()
+    assert deployment(world) == before

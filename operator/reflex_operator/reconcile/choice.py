@@ -31,6 +31,7 @@ class Choice:
     inputs: str  # digest of all that the choice rests on, apart from the nodes
     capacity: int | None  # bytes of one GPU, None: no matching node said
     fraction: str = ""  # to render; "": the spec's, or SGLang's own
+    recorded: bool = False  # an engine may have been started with it
 
     def to_annotation(self) -> dict[str, str]:
         """Return the record as a Deployment's annotation."""
@@ -94,6 +95,7 @@ def _recorded(deployment: Manifest | None) -> Choice | None:
             inputs=str(record["inputs"]),
             capacity=None if capacity is None else int(capacity) * MIB,
             fraction=str(record["fraction"]),
+            recorded=True,
         )
     except (ValueError, TypeError, KeyError):
         return None

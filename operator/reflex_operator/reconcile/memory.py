@@ -42,9 +42,10 @@ class Estimate:
 
         Nothing chosen for nothing started is not recorded: it is decided when the engine starts.
         """
-        if self.choice is None or (self.choice.capacity is None and replicas == 0):
+        if self.choice is None:
             return {}
-        return self.choice.to_annotation()
+        blind = self.choice.capacity is None and not self.choice.recorded
+        return {} if blind and replicas == 0 else self.choice.to_annotation()
 
 
 def estimate(snapshot: ModelSnapshot, model: ReflexModel) -> Estimate:
@@ -74,7 +75,7 @@ def model_size(snapshot: ModelSnapshot, model: ReflexModel) -> ModelSize | None:
     entry = snapshot.defaults.catalogue.find(hub.repo) if hub is not None else None
     if entry is not None:
         return ModelSize(architecture=entry.architecture, weights_bytes=entry.weights_bytes)
-    seen = inspection_of(snapshot.weights_pods)
+    seen = inspection_of(snapshot.weights_pods, model.spec.source)
     if seen is None or seen.architecture is None or not seen.weights_bytes:
         return None
     return ModelSize(architecture=seen.architecture, weights_bytes=seen.weights_bytes)

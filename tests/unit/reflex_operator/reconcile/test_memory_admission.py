@@ -16,7 +16,13 @@ from reflex_operator.engines.report import EngineMemory
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile import memory
 from reflex_operator.reconcile.choice import ANNOTATION, LABEL_MEMORY
-from reflex_operator.reconcile.inspection import INSPECT, LABEL_STEP, inspection_of
+from reflex_operator.reconcile.inspection import (
+    ANNOTATION_SOURCE,
+    INSPECT,
+    LABEL_STEP,
+    inspection_of,
+    source_json,
+)
 
 GIB = 1 << 30
 QWEN3 = Architecture(name="Qwen3MoeForCausalLM", layers=48, kv_heads=4, head_dim=128)
@@ -26,6 +32,7 @@ SPEC: dict[str, Any] = {
     "resources": {"memory": "40Gi"},
     "source": {"persistentVolumeClaim": {"claimName": "models"}},
 }
+SOURCE = ReflexModel.parse(states.model(**SPEC)).spec.source
 FRACTION = "--mem-fraction-static=0.837"
 
 
@@ -41,7 +48,8 @@ def inspected(
         revision="c0ffee", weights_bytes=weights, download_bytes=1, architecture=architecture
     )
     message = WeightsResult(inspection=found).model_dump_json()
-    metadata = {"name": "inspect", "labels": {LABEL_STEP: INSPECT}, **changes}
+    seen = {ANNOTATION_SOURCE: source_json(SOURCE)}
+    metadata = {"name": "i", "labels": {LABEL_STEP: INSPECT}, "annotations": seen, **changes}
     status = {"containerStatuses": [{"state": {"terminated": {"message": message}}}]}
     return {"metadata": metadata, "status": status}
 
@@ -240,6 +248,8 @@ def test_admission_goes_on_without_labels_and_leaves_the_fraction_to_the_engine(
         [inspected(FP8, architecture=None)],
         [inspected(FP8, deletionTimestamp="2026-11-21T12:00:00Z")],
         [inspected(FP8, labels={LABEL_STEP: "download"})],
+        [inspected(FP8, annotations={ANNOTATION_SOURCE: '{"huggingFace":{"repo":"a/b"}}'})],
+        [inspected(FP8, annotations={})],
         [{"metadata": {"name": "i", "labels": {LABEL_STEP: INSPECT}}}],
     ],
 )
@@ -260,7 +270,7 @@ def test_the_newest_inspection_that_succeeded_counts() -> None:
     ).model_dump_json()
     newer = inspected(2, name="newer", creationTimestamp="2026-11-21T12:01:00Z")
     older = inspected(3, name="older", creationTimestamp="2026-11-21T12:00:00Z")
-    found = inspection_of([newer, failed, older])
+    found = inspection_of([newer, failed, older], SOURCE)
     assert found is not None
     assert found.weights_bytes == 2
 
@@ -269,7 +279,7 @@ def test_the_newest_inspection_that_succeeded_counts() -> None:
 def test_words_of_another_program_are_no_inspection(text: str) -> None:
     pod = inspected(1)
     pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = text
-    assert inspection_of([pod]) is None
+    assert inspection_of([pod], SOURCE) is None
 
 
 @pytest.mark.parametrize(
@@ -299,6 +309,26 @@ def test_a_claim_named_like_a_known_model_is_no_evidence() -> None:
     )
     found = memory.estimate(snapshot, ReflexModel.parse(one.model))
     assert found.finding.reason == "ArchitectureUnknown"
+
+
+def test_another_source_is_not_refused_for_what_the_earlier_one_was() -> None:
+    one = world()
+    one.settle()
+    assert states.condition(one, "Ready")["reason"] == "InsufficientGPUMemory"
+    edited(one, source={"persistentVolumeClaim": {"claimName": "models", "path": "smaller"}})
+    one.settle()
+    assert len(one.pods) == 1
+
+
+def test_the_token_of_a_source_is_no_part_of_it() -> None:
+    hub = {"repo": "a/b", "revision": "0" * 40, "exclude": ["*.gguf"]}
+    token = {"tokenSecretRef": {"name": "hub", "key": "token"}}
+    plain, secret = (
+        ReflexModel.parse(states.model(source={"huggingFace": one})).spec.source
+        for one in (hub, hub | token)
+    )
+    assert source_json(plain) == source_json(secret)
+    assert "tokenSecretRef" not in source_json(secret)
 
 
 def test_the_choice_is_recorded_on_the_deployment_and_not_on_its_pods() -> None:
