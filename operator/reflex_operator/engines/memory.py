@@ -13,6 +13,7 @@ and, where a number was measured, who measured it; docs/decisions/0010 weighs th
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import Final
 
@@ -92,6 +93,7 @@ def free_at_start(capacity: int) -> int:
     return max(0, capacity - driver - _CONTEXT)
 
 
+@lru_cache(maxsize=1024)  # asked on every pass, and exact numbers are slow
 def reserve(load: Load, capacity: int) -> int:
     """Return what the engine needs outside weights and KV cache: activations and CUDA graphs.
 
@@ -136,6 +138,7 @@ def weights_on_gpu(size: ModelSize, load: Load) -> int:
     return ceil(Fraction(size.weights_bytes, load.tensor_parallel)) + _LOADED
 
 
+@lru_cache(maxsize=1024)
 def largest_fraction(load: Load, capacity: int) -> Fraction:
     """Return the largest fraction of three decimals that leaves reserve and headroom, or 0.
 
@@ -161,6 +164,7 @@ def engine_fraction(load: Load, capacity: int) -> Fraction:
     return round((1 - Fraction(reserve(load, capacity), capacity)) / STEP) * STEP
 
 
+@lru_cache(maxsize=1024)
 def fit(size: ModelSize, load: Load, capacity: int, fraction: Fraction) -> Fit:
     """Return how a model with these limits fits a GPU, with this fraction."""
     free, needed = free_at_start(capacity), reserve(load, capacity)
