@@ -1,5 +1,6 @@
 """Own models in the chart's values arrive in the operator's catalogue."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,9 @@ def test_an_entry_without_sources_is_refused(chart: Chart) -> None:
 
 
 def test_the_example_in_the_values_is_a_valid_entry(chart: Chart, tmp_path: Path) -> None:
-    text = (Path(__file__).parents[3] / "charts/reflex/values.yaml").read_text()
-    block = text.split("catalogue: []\n")[1].split("\n\n")[0]
-    example = yaml.safe_load("\n".join(line.removeprefix("# ") for line in block.splitlines()))
+    values = (Path(__file__).parents[3] / "charts/reflex/values.yaml").read_text()
+    lines = values.split("catalogue: []\n")[1].splitlines()
+    block = takewhile(lambda line: line.startswith("# "), lines)
+    example = yaml.safe_load("\n".join(line.removeprefix("# ") for line in block))
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"models": example}))
     assert load_catalogue(str(tmp_path / "own.yaml")).find("example/my-coder-awq") is not None
