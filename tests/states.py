@@ -151,6 +151,10 @@ class World:
     node: Manifest = field(default_factory=dict)  # status of node-1
     refusal: str = ""
     events: list[tuple[str, str]] = field(default_factory=list)
+    nodes: dict[str, Manifest] = field(
+        default_factory=lambda: {"node-1": {"metadata": {"name": "node-1", "labels": {}}}}
+    )
+    weights_pods: list[Manifest] = field(default_factory=list)
     status_writes: int = 0
     pods_started: int = 0
     broken: frozenset[str] = frozenset()
@@ -170,11 +174,16 @@ class World:
             network_policy=self.child("NetworkPolicy"),
             secret=self.secret,
             pods=tuple(copy.deepcopy(self.pods)),
-            nodes={"node-1": {"metadata": {"name": "node-1", "labels": {}}, "status": self.node}},
+            nodes=self._nodes(),
+            weights_pods=tuple(self.weights_pods),
             probes=tuple(self.probes.values()),
             autopsies=tuple(self.autopsies),
             refusal=self.refusal,
         )
+
+    def _nodes(self) -> dict[str, Manifest]:
+        status = {"node-1": {"status": self.node}}
+        return {name: copy.deepcopy(one | status.get(name, {})) for name, one in self.nodes.items()}
 
     def plan(self) -> Plan:
         return reconcile(self.snapshot(), self.now)

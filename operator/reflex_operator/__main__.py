@@ -1,6 +1,7 @@
 """Process entry: the HTTP site, the Lease, and the leader's work while it is held.
 
-Exit codes: 0 after SIGTERM or SIGINT, 1 when the work or the Lease failed, 2 for wrong settings.
+Exit codes: 0 after SIGTERM or SIGINT, 1 when the work or the Lease failed, 2 for wrong settings or
+a wrong catalogue.
 """
 
 import argparse
@@ -15,9 +16,11 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final, NoReturn
 
+from reflex_api.catalogue import Catalogue
 from reflex_operator import __version__, logs
+from reflex_operator.catalogue import load_catalogue
 from reflex_operator.cluster import Cluster, connect
-from reflex_operator.errors import LeaseLostError
+from reflex_operator.errors import CatalogueError, LeaseLostError
 from reflex_operator.leader import Leader
 from reflex_operator.lease import Lease
 from reflex_operator.metrics import Metrics
@@ -35,8 +38,9 @@ _STOP_SECONDS: Final = 5.0
 class Process:
     """One operator process, from start to exit code."""
 
-    def __init__(self, settings: OperatorSettings) -> None:
+    def __init__(self, settings: OperatorSettings, catalogue: Catalogue) -> None:
         self._settings = settings
+        self._catalogue = catalogue
         self._metrics = Metrics()
         self._stop = asyncio.Event()
         self._leader: Leader | None = None
@@ -68,7 +72,12 @@ class Process:
     async def _lead(self, cluster: Cluster, lease: Lease) -> int:
         self._metrics.leader.set(1)
         leader = self._leader = Leader(
-            self._settings, cluster, metrics=self._metrics, rng=self._rng, now=_now
+            self._settings,
+            cluster,
+            self._catalogue,
+            metrics=self._metrics,
+            rng=self._rng,
+            now=_now,
         )
         holding = asyncio.create_task(lease.hold(), name="lease")
         work = self._work = asyncio.create_task(leader.run(self._take_signals), name="leader")
@@ -156,13 +165,14 @@ def main() -> int:
     parser.parse_args()
     try:
         settings = load_settings()
-    except SettingsError as error:
+        catalogue = load_catalogue(settings.catalogue)
+    except (SettingsError, CatalogueError) as error:
         sys.stderr.write(f"{error}\n")
         return _MISUSED
     logs.configure(settings.log_level, settings.log_format)
     _log.info("reflex-operator %s, identity %s", __version__, settings.identity)
     try:
-        return asyncio.run(Process(settings).run())
+        return asyncio.run(Process(settings, catalogue).run())
     except Exception:
         _log.exception("the operator cannot run")
         return _FAILED

@@ -1,11 +1,16 @@
 """ClusterError > NotFoundError, ConflictError, ForbiddenError, InvalidError, UnavailableError.
 
-PredecessorError asks to wait a moment; LeaseLostError ends the process.
+PredecessorError asks to wait a moment; LeaseLostError ends the process; CatalogueError ends it at
+its start.
 """
 
 
 class OperatorError(Exception):
     """Base of what this package raises."""
+
+
+class CatalogueError(OperatorError):
+    """A catalogue file is missing or wrong; nothing starts without it."""
 
 
 class ClusterError(OperatorError):

@@ -10,6 +10,7 @@ from typing import Final
 
 import kopf
 
+from reflex_api.catalogue import Catalogue
 from reflex_operator import handlers
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
@@ -36,6 +37,7 @@ class Leader:
         self,
         settings: OperatorSettings,
         cluster: Cluster,
+        catalogue: Catalogue,
         *,
         metrics: Metrics,
         rng: Random,
@@ -52,6 +54,7 @@ class Leader:
             image_cuda=settings.engine_image_cuda,
             image_cpu=settings.engine_image_cpu,
             operator_namespace=settings.namespace,
+            catalogue=catalogue,
         )
         self._prober = Prober(
             keys,

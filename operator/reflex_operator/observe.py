@@ -36,18 +36,19 @@ class Observer:
     ) -> ModelSnapshot:
         """Return what is known about one model.
 
-        Peers and GPU nodes are included only while a pod of the model waits for a node: nothing
-        else depends on them, and with hundreds of models they would be most of the work.
+        Peers are included only while a pod of the model waits for a node: nothing else depends on
+        them, and with hundreds of models they would be most of the work. GPU nodes, which decide
+        whether a model fits, are one mapping that all snapshots share.
         """
         metadata = model["metadata"]
         key = ModelKey(namespace=metadata["namespace"], name=metadata["name"])
         pods = self._store.pods(key)
         waits = any(not pod["spec"].get("nodeName") for pod in pods)
-        nodes = self._store.gpu_nodes() if waits else {}
-        for pod in pods:
-            node = self._store.node(pod["spec"].get("nodeName") or "")
-            if node is not None:
-                nodes[node["metadata"]["name"]] = node
+        nodes = self._store.gpu_nodes() if waits or _wants_gpu(model) else {}
+        names = {pod["spec"].get("nodeName") or "" for pod in pods} - nodes.keys()
+        own = {name: node for name in names if (node := self._store.node(name)) is not None}
+        if own:
+            nodes = {**nodes, **own}
         return ModelSnapshot(
             model=model,
             defaults=self._defaults,
@@ -92,6 +93,11 @@ class Observer:
         return await self._keys.state(
             ref, model=None if supplied else model, settled=all(map(_is_ready, pods))
         )
+
+
+def _wants_gpu(model: Manifest) -> bool:
+    engine = (model.get("spec") or {}).get("engine") or {}
+    return bool(engine.get("device", "cuda") == "cuda")
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -24,6 +24,8 @@ class OperatorSettings(BaseSettings):
     engine_image_cuda: str = ""
     """Default image for `engine.device: cuda`; empty: such models say ImageNotConfigured."""
     engine_image_cpu: str = ""
+    catalogue: str = ""
+    """Path of a catalogue file whose entries add to the built-in ones or take their place."""
     http_host: str = ""
     """Address of the HTTP site; empty: all addresses, IPv4 and IPv6."""
     http_port: int = Field(default=8080, ge=0, le=65535)

@@ -22,13 +22,15 @@ MODEL: Final = "ReflexModel"
 CHILD_KINDS: Final = ("Deployment", "Service", "NetworkPolicy")
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, "Pod", "Node")
 
-_WAITING_REASONS: Final = {
-    "GPUHeldByPeer",
-    "InsufficientGPU",
-    "NodeNotFound",
-    "Unschedulable",
-    "VolumeNodeAffinityConflict",
+_WAITS: Final = {
+    ("MemoryFits", "InsufficientGPUMemory"),
+    ("Scheduled", "GPUHeldByPeer"),
+    ("Scheduled", "InsufficientGPU"),
+    ("Scheduled", "NodeNotFound"),
+    ("Scheduled", "Unschedulable"),
+    ("Scheduled", "VolumeNodeAffinityConflict"),
 }
+"""Type and reason of conditions that a node may end."""
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _POD_SPEC: Final = ("nodeName",)
 _POD_STATUS: Final = (
@@ -65,6 +67,7 @@ class Store:
         self._pods_of: dict[ModelKey, set[tuple[str, str]]] = {}
         self._pods_on: dict[str, set[tuple[str, str]]] = {}
         self._gpu_pods: set[tuple[str, str]] = set()
+        self._gpu_nodes: Mapping[str, Manifest] | None = {}  # None: to be gathered anew
         self._waiting: set[ModelKey] = set()
         self._sharing = Sharing()
 
@@ -100,13 +103,15 @@ class Store:
         """Return a node, or None."""
         return self._objects["Node"].get(("", name))
 
-    def gpu_nodes(self) -> dict[str, Manifest]:
-        """Return the nodes that have GPUs."""
-        return {
-            name: node
-            for (_, name), node in self._objects["Node"].items()
-            if GPU_RESOURCE in ((node.get("status") or {}).get("capacity") or {})
-        }
+    def gpu_nodes(self) -> Mapping[str, Manifest]:
+        """Return the nodes that have GPUs: the same mapping until a node changes."""
+        if self._gpu_nodes is None:
+            self._gpu_nodes = {
+                name: node
+                for (_, name), node in self._objects["Node"].items()
+                if GPU_RESOURCE in ((node.get("status") or {}).get("capacity") or {})
+            }
+        return self._gpu_nodes
 
     def condition_rows(self) -> Iterator[ConditionRow]:
         """Yield namespace, name, type and status of every condition, for the metrics."""
@@ -220,6 +225,7 @@ class Store:
     ) -> frozenset[ModelKey]:
         if _node_facts(before) == _node_facts(after):
             return _NOTHING  # a kubelet's heartbeat
+        self._gpu_nodes = None
         pods = self._objects["Pod"]
         owners = (_owner(pods[name]) for name in self._pods_on.get(node, ()))
         return frozenset({key for key in owners if key is not None} | self._waiting)
@@ -296,8 +302,9 @@ def _gpu_claim(pod: Manifest | None) -> str:
 
 
 def _waits_for_node(model: Manifest) -> bool:
+    """Return whether another node, or a change of one, may be what the model needs."""
     return any(
-        condition.get("type") == "Scheduled" and condition.get("reason") in _WAITING_REASONS
+        (condition.get("type"), condition.get("reason")) in _WAITS
         for condition in (model.get("status") or {}).get("conditions") or []
     )
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -30,15 +31,31 @@ _KILL_MARGIN: Final = timedelta(seconds=30)  # SGLang polls its drain every 5 s,
 _PROGRESS_MARGIN: Final = timedelta(minutes=5)
 
 
-def engine_deployment(model: ReflexModel, *, image: str, replicas: int) -> Manifest:
-    """Return the Deployment. Its selector names the model only, so it never has to change."""
+def engine_deployment(
+    model: ReflexModel,
+    *,
+    image: str,
+    replicas: int,
+    mem_fraction: str = "",
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Return the Deployment. Its selector names the model only, so it never has to change.
+
+    Args:
+        model: what is wanted.
+        image: of the engine.
+        replicas: engines to run.
+        mem_fraction: what engine.memFractionStatic is when the spec leaves it open; "": unset.
+        annotations: of the Deployment itself; its pods do not get them.
+    """
     rollout = model.spec.rollout
-    template = _pod_template(model, image)
+    template = _pod_template(model, image, mem_fraction)
     template["metadata"]["labels"][LABEL_REVISION] = revision_hash(template)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": child_metadata(model),
+        "metadata": child_metadata(model)
+        | ({"annotations": dict(annotations)} if annotations else {}),
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 2,
@@ -63,7 +80,7 @@ def revision_hash(template: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _pod_template(model: ReflexModel, image: str) -> Manifest:
+def _pod_template(model: ReflexModel, image: str, mem_fraction: str) -> Manifest:
     """Return the pod template without the revision label, which is its hash."""
     spec = model.spec
     placement = spec.placement
@@ -82,7 +99,7 @@ def _pod_template(model: ReflexModel, image: str) -> Manifest:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(model, image)],
+        "containers": [_container(model, image, mem_fraction)],
         "volumes": _volumes(model),
     }
     if spec.engine.device is Device.CUDA:
@@ -108,7 +125,7 @@ def _pod_template(model: ReflexModel, image: str) -> Manifest:
     return {"metadata": {"labels": model_labels(model)}, "spec": pod}
 
 
-def _container(model: ReflexModel, image: str) -> Manifest:
+def _container(model: ReflexModel, image: str, mem_fraction: str) -> Manifest:
     spec = model.spec
     attempts = math.ceil(_seconds(spec.rollout.startup_timeout) / _STARTUP_PERIOD)
     ready = {"path": "/ready", "port": "http"}
@@ -117,7 +134,7 @@ def _container(model: ReflexModel, image: str) -> Manifest:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": launcher.command(),
-        "args": list(sglang.render(model)),
+        "args": list(sglang.render(model, mem_fraction=mem_fraction)),
         "env": _environment(spec),
         "ports": [{"name": "http", "containerPort": ENGINE_PORT, "protocol": "TCP"}],
         "resources": _resources(spec),

@@ -20,5 +20,5 @@ class EngineMemory:
     kv_tokens: int
     weights_bytes: int | None = None
     kv_cache_bytes: int | None = None
-    capacity_bytes: int | None = None
+    free_bytes: int | None = None  # when the start was over
     context_length: int | None = None

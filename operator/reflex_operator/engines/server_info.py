@@ -15,7 +15,8 @@ def read(body: Mapping[str, Any]) -> tuple[EngineMemory | None, str]:
     """Return the measured memory (None when the engine did not report any) and the version.
 
     SGLang reports gigabytes of 2**30 bytes, rounded to three places (its
-    `scheduler_components/memory_usage.py`), for rank 0 of each data-parallel worker.
+    `scheduler_components/memory_usage.py`), for rank 0 of each data-parallel worker. Its
+    `startup_available` is what is left when all is allocated (`managers/scheduler.py`).
     """
     version = body.get("version")
     states = body.get("internal_states")
@@ -31,7 +32,7 @@ def read(body: Mapping[str, Any]) -> tuple[EngineMemory | None, str]:
             kv_tokens=tokens,
             weights_bytes=_bytes(usage.get("weight")),
             kv_cache_bytes=_bytes(usage.get("kvcache")),
-            capacity_bytes=_bytes(usage.get("startup_available")),
+            free_bytes=_bytes(usage.get("startup_available")),
             context_length=context if isinstance(context, int) else None,
         ),
         str(version or ""),

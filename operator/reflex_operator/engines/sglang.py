@@ -20,10 +20,14 @@ _CPU_KV_CONTEXTS: Final = 4
 """KV pool on CPU, in contexts: unset, SGLang takes a share of the node's memory, not the pod's."""
 
 
-def render(model: ReflexModel) -> tuple[str, ...]:
+def render(model: ReflexModel, *, mem_fraction: str = "") -> tuple[str, ...]:
     """Return the server's arguments without the API keys, which the launcher adds from files.
 
     Our defaults yield to `engine.extraArgs`: a flag that the user names there is not rendered.
+
+    Args:
+        model: what is wanted.
+        mem_fraction: chosen for a spec that leaves engine.memFractionStatic open; "": unset.
     """
     engine = model.spec.engine
     fixed = [
@@ -40,7 +44,7 @@ def render(model: ReflexModel) -> tuple[str, ...]:
         "--enable-cache-report",
     ]
     optional = {
-        "--mem-fraction-static": engine.mem_fraction_static,
+        "--mem-fraction-static": engine.mem_fraction_static or mem_fraction,
         "--attention-backend": engine.attention_backend,
         "--reasoning-parser": engine.reasoning_parser,
         "--tool-call-parser": engine.tool_call_parser,

@@ -12,10 +12,9 @@ from reflex_operator.builders.secret import keys_secret, secret_name
 from reflex_operator.builders.service import network_policy, service
 from reflex_operator.engines.launcher import KEY_NAMES
 from reflex_operator.manifest import Manifest, ObjectRef
-from reflex_operator.reconcile import failure, nodes, rollout, status, waiting, weights
+from reflex_operator.reconcile import failure, memory, nodes, rollout, status, waiting, weights
 from reflex_operator.reconcile.draining import leaving
 from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
-from reflex_operator.reconcile.memory import memory_fits
 from reflex_operator.reconcile.plan import (
     ModelSnapshot,
     Plan,
@@ -93,12 +92,45 @@ def _refused_plan(
     )
 
 
+def _unfit_plan(
+    snapshot: ModelSnapshot,
+    model: ReflexModel,
+    fit: memory.Estimate,
+    unfit: Finding,
+    replicas: int,
+    now: datetime,
+) -> Plan:
+    """Return the Plan that says why nothing is started, pulled or changed but the replicas."""
+    findings = {
+        ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
+        ConditionType.MEMORY_FITS: unfit,
+        ConditionType.READY: unfit,
+    }
+    seen = status.conditions(model.status, model.generation, findings, now)
+    refused = status.refused(model.status, model.generation, seen, snapshot)
+    return Plan(
+        apply=_hold(snapshot, replicas),
+        status={**refused, "memory": memory.estimated_status(fit)},
+        events=status.transition_events(model.status, seen),
+    )
+
+
 def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Plan:
     replicas, stopped = engine_replicas(model)
-    wanted = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
+    fit = memory.estimate(snapshot, model)
+    wanted = engine_deployment(
+        model,
+        image=_image(snapshot, model),
+        replicas=replicas,
+        mem_fraction=fit.fraction,
+        annotations=fit.annotations(replicas),
+    )
+    unfit = memory.refusal(snapshot, model, fit, wanted)
+    if unfit is not None:
+        return _unfit_plan(snapshot, model, fit, unfit, replicas, now)
     revision = revision_of(wanted)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    findings = _findings(snapshot, model, revision, pods, stopped, now)
+    findings = _findings(snapshot, model, fit, revision, pods, stopped, now)
     standing = rollout.decide(
         snapshot,
         model,
@@ -112,7 +144,7 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     if standing.revision not in ("", revision):
         revision = standing.revision
         pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-        findings = _findings(snapshot, model, revision, pods, stopped, now)
+        findings = _findings(snapshot, model, fit, revision, pods, stopped, now)
     findings[ConditionType.READY] = rollout.ready(findings[ConditionType.READY], standing)
     seen = status.conditions(model.status, model.generation, findings, now)
     check = verification(snapshot, model, pods, template, now)
@@ -125,6 +157,7 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         args=engine_args(template),
         revision=revision,
         pods=pods,
+        memory=memory.memory_status(snapshot, model, fit, revision, next(iter(pods), None)),
         seen=seen,
     )
     events = status.transition_events(model.status, seen)
@@ -162,6 +195,7 @@ def _hold(snapshot: ModelSnapshot, replicas: int | None) -> tuple[Manifest, ...]
 def _findings(
     snapshot: ModelSnapshot,
     model: ReflexModel,
+    fit: memory.Estimate,
     revision: str,
     pods: tuple[EnginePod, ...],
     stopped: Reason | None,
@@ -187,7 +221,7 @@ def _findings(
             ready = Finding(status="False", reason=reason, evidence=ready.evidence)
     return {
         ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
-        ConditionType.MEMORY_FITS: memory_fits(snapshot, model, revision, pod),
+        ConditionType.MEMORY_FITS: memory.memory_fits(snapshot, model, fit, revision, pod),
         ConditionType.MODEL_CACHED: cached,
         ConditionType.SCHEDULED: scheduled,
         ConditionType.ENGINE_READY: engine,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reflex_api.conditions import Reason
 from reflex_api.names import ANNOTATION_FAILED, ANNOTATION_LAST_GOOD, READINESS_GATE
 from reflex_operator.manifest import Manifest
+from reflex_operator.reconcile.choice import ANNOTATION as ANNOTATION_CHOICE
 
 _LONGEST_EVIDENCE: Final = 256
 
@@ -78,6 +79,9 @@ def held(deployment: Manifest, *, replicas: int, memory: Memory) -> Manifest:
     """
     ours = ("name", "namespace", "labels", "ownerReferences")
     metadata = {key: value for key, value in deployment["metadata"].items() if key in ours}
+    choice = (deployment["metadata"].get("annotations") or {}).get(ANNOTATION_CHOICE)
+    if choice:
+        metadata["annotations"] = {ANNOTATION_CHOICE: choice}
     return with_memory(
         {
             "apiVersion": "apps/v1",
@@ -90,11 +94,13 @@ def held(deployment: Manifest, *, replicas: int, memory: Memory) -> Manifest:
 
 
 def with_memory(deployment: Manifest, memory: Memory) -> Manifest:
-    """Return a manifest that has no annotations yet with the memory as its annotations."""
-    annotations = memory.annotations()
-    if not annotations:
+    """Return a manifest with the memory among its annotations."""
+    remembered = memory.annotations()
+    if not remembered:
         return deployment
-    return {**deployment, "metadata": {**deployment["metadata"], "annotations": annotations}}
+    metadata = deployment["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), **remembered}
+    return {**deployment, "metadata": {**metadata, "annotations": annotations}}
 
 
 def engine_args(template: Manifest) -> tuple[str, ...]:

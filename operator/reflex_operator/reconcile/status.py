@@ -15,7 +15,6 @@ from reflex_operator.reconcile.failure import last_termination
 from reflex_operator.reconcile.plan import EngineMemory, EventRequest, ModelSnapshot
 from reflex_operator.reconcile.text import message
 
-_MIB: Final = 1 << 20
 _START_TIMES: Final = ("startedAt", "readyAt", "durationSeconds")
 
 _QUIET: Final = {Reason.WAITING_FOR_SCHEDULER}
@@ -60,6 +59,7 @@ def build(
     args: Sequence[str],
     revision: str,
     pods: Sequence[EnginePod],
+    memory: Manifest | None,
     seen: Sequence[Condition],
 ) -> Manifest:
     """Return the whole status. It holds no clock: times are those of the API's objects."""
@@ -76,11 +76,8 @@ def build(
         "resolved": _resolved(snapshot, before if same_revision else {}, args, revision, pod),
         "conditions": [condition.to_manifest() for condition in seen],
     }
-    measured = measured_memory(snapshot, pod)
-    if measured:
-        status["memory"] = memory_status(measured)
-    elif same_revision and before.get("memory"):
-        status["memory"] = before["memory"]
+    if memory:
+        status["memory"] = memory
     started = before.get("startup") if same_revision else None
     told = (started or {}).get("lastTermination")
     ended = last_termination(snapshot, model, pods, revision, told)
@@ -160,19 +157,6 @@ def measured_memory(snapshot: ModelSnapshot, pod: EnginePod | None) -> EngineMem
     if pod is None or probe is None:
         return None
     return probe.memory if pod.ready or probe.failures else None
-
-
-def memory_status(measured: EngineMemory) -> Manifest:
-    """Return status.memory for what the engine reported; sizes in MiB."""
-    memory: Manifest = {"kvTokens": measured.kv_tokens, "source": "Measured"}
-    sizes = {"weights": measured.weights_bytes, "capacity": measured.capacity_bytes}
-    for name, size in sizes.items():
-        if size:
-            memory[name] = f"{max(1, round(size / _MIB))}Mi"
-    # The engine reports GiB with three places: below this size the quotient is off by percents.
-    if measured.kv_cache_bytes and measured.kv_cache_bytes >= 64 * _MIB:
-        memory["kvBytesPerToken"] = round(measured.kv_cache_bytes / measured.kv_tokens)
-    return memory
 
 
 def _startup(

@@ -23,11 +23,9 @@ _TEXT: Final[dict[Reason, tuple[str, str]]] = {
         "no engine image",
         "set engine.image, or engine.images in the chart's values",
     ),
-    Reason.FITS: ("measured by the engine", ""),
-    Reason.INSUFFICIENT_GPU_MEMORY: (
-        "the KV cache holds less than one context",
-        "lower engine.contextLength or raise engine.memFractionStatic",
-    ),
+    Reason.FITS: ("one full context fits", ""),
+    # The numbers decide which setting helps: the evidence ends with it.
+    Reason.INSUFFICIENT_GPU_MEMORY: ("does not fit the GPU", ""),
     Reason.NOT_MEASURED: ("the engine has not reported its memory yet", "wait for EngineReady"),
     Reason.NOT_CHECKED: ("memoryPolicy.admission is Off", ""),
     Reason.GPU_LABELS_MISSING: (

@@ -244,3 +244,31 @@ async def test_a_crash_is_explained_by_its_log_and_costs_a_restarted_operator_no
                 await r.settle()
         await r.settle()
     assert fake.writes == [], "the log is read again, and says what the status says"
+
+
+def gpu_node(mib: str) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "gpu", "labels": {"nvidia.com/gpu.memory": mib}},
+        "status": {"capacity": {"nvidia.com/gpu": "1"}, "conditions": []},
+    }
+
+
+async def test_the_memory_choice_survives_a_restart_with_another_gpu() -> None:
+    fake = FakeApi()
+    body = model()
+    body["spec"]["engine"] = {"device": "cuda", "contextLength": 4096, "image": "engine:cuda"}
+    fake.add(body)
+    fake.add(gpu_node("32607"))
+    async with rig(fake) as r:
+        await r.settle()
+    before = fake.get("Deployment", "tiny")
+    (container,) = before["spec"]["template"]["spec"]["containers"]
+    assert "--mem-fraction-static=0.837" in container["args"]
+    del fake.objects["nodes", "", "gpu"]
+    fake.add(gpu_node("24564"))
+    fake.requests.clear()
+    async with rig(fake) as r:
+        await r.settle()
+    assert fake.writes == []

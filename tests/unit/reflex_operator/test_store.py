@@ -170,3 +170,30 @@ def test_a_shortage_on_a_node_wakes_its_models() -> None:
     kept = store.node("n1")
     assert kept is not None
     assert [one["type"] for one in kept["status"]["conditions"]] == ["Ready", "DiskPressure"]
+
+
+def test_gpu_nodes_are_gathered_once_until_a_node_changes() -> None:
+    store = Store()
+    store.observe("ADDED", node(1))
+    before = store.gpu_nodes()
+    store.observe("MODIFIED", node(2))  # a heartbeat
+    assert store.gpu_nodes() is before
+    store.observe("MODIFIED", node(3, **{"nvidia.com/gpu.memory": "32607"}))
+    assert store.gpu_nodes()["n1"]["metadata"]["labels"] == {"nvidia.com/gpu.memory": "32607"}
+    assert before["n1"]["metadata"]["labels"] == {}  # a snapshot that was taken does not change
+    store.observe("DELETED", node(4))
+    assert store.gpu_nodes() == {}
+
+
+def test_a_node_wakes_models_that_fit_no_gpu() -> None:
+    store = Store()
+    unfit = model("a", 1)
+    unfit["status"]["conditions"] = [
+        {"type": "MemoryFits", "status": "False", "reason": "InsufficientGPUMemory"}
+    ]
+    fits = model("b", 2)
+    fits["status"]["conditions"] = [{"type": "MemoryFits", "status": "True", "reason": "Fits"}]
+    store.observe("ADDED", unfit)
+    store.observe("ADDED", fits)
+    assert store.observe("ADDED", node(3)).keys == {A}
+    assert store.observe("MODIFIED", node(4)).keys == frozenset()
