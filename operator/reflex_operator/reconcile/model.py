@@ -7,6 +7,7 @@ from typing import Final
 from reflex_api.conditions import ConditionType, Reason
 from reflex_api.errors import SpecError
 from reflex_api.model import Activation, Device, ReflexModel
+from reflex_operator.builders.cache import is_cached, source_revision
 from reflex_operator.builders.engine import engine_deployment, revision_of
 from reflex_operator.builders.secret import keys_secret, secret_name
 from reflex_operator.builders.service import network_policy, service
@@ -28,6 +29,7 @@ from reflex_operator.reconcile.verification import verification
 
 _FIRST_STATUS_AFTER: Final = timedelta(seconds=2)
 """The first status waits this long for the pod, so that a quick start costs one write less."""
+_UNDER_WAY: Final = {Reason.INSPECTING, Reason.DOWNLOADING}
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """For what no watch reports: a Secret that somebody else has to create."""
 
@@ -62,9 +64,8 @@ def engine_replicas(model: ReflexModel) -> tuple[int, Reason | None]:
 
 def _refusal(snapshot: ModelSnapshot, model: ReflexModel) -> Finding | None:
     """Return why this model cannot be carried out at all, or None."""
-    source = model.spec.source
-    if source.bundled is None and source.persistent_volume_claim is None:
-        return Finding(status="False", reason=Reason.SOURCE_UNSUPPORTED)
+    if is_cached(model.spec.source) and not snapshot.defaults.image_weights:
+        return Finding(status="False", reason=Reason.IMAGE_NOT_CONFIGURED, evidence="weights")
     if not _image(snapshot, model):
         device = model.spec.engine.device
         return Finding(status="False", reason=Reason.IMAGE_NOT_CONFIGURED, evidence=device)
@@ -91,34 +92,48 @@ def _refused_plan(manifest: Manifest, refusal: Finding, now: datetime) -> Plan:
 def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Plan:
     replicas, stopped = engine_replicas(model)
     deployment = engine_deployment(model, image=_image(snapshot, model), replicas=replicas)
-    revision = revision_of(deployment)
+    memory = _memory(snapshot, model, revision_of(deployment))
+    cache = weights.prepare(snapshot, model, memory=memory, now=now)
+    # Weights first: while they are on their way, an engine of the earlier spec serves on.
+    kept = None if cache.complete or stopped else snapshot.deployment
+    revision = revision_of(kept or deployment)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    findings = _findings(snapshot, model, revision, pods, stopped, now)
+    findings = _findings(snapshot, model, revision, pods, stopped, cache, now)
     seen = status.conditions(model.status, model.generation, findings, now)
     check = verification(snapshot, model, pods, now)
-    waits = [wait for wait in (check.requeue_after, _secret_wait(snapshot, model)) if wait]
+    times = (check.requeue_after, _secret_wait(snapshot, model), cache.requeue_after)
+    waits = [wait for wait in times if wait]
     waits += [wait for pod in pods if (wait := waiting.look_again(pod, now))]
     new_status: Manifest | None = status.build(
         snapshot,
         model,
-        args=sglang.render(model),
+        args=_arguments(kept) if kept else sglang.render(model),
+        source_revision=source_revision(model.spec.source) if cache.complete else "",
         revision=revision,
         pods=pods,
         seen=seen,
+        download=cache.download,
     )
     events = status.transition_events(model.status, seen)
-    patience = _first_status_wait(model, findings[ConditionType.READY].reason, now)
+    if kept:  # Ready speaks of the engine that serves on: the new weights have events of their own
+        events += status.transition_events(model.status, seen, ConditionType.MODEL_CACHED)
+    # The Service after the Deployment: a refused one must not take it from the running pods.
+    engine = (deployment, service(model, revision=revision))
+    patience = _first_status_wait(model, cache, findings[ConditionType.READY].reason, now)
     if patience:
         new_status, events = None, ()
         waits.append(patience)
     return Plan(
         secret=_secret(snapshot, model),
+        delete=cache.delete,
         apply=(
             network_policy(model, operator_namespace=snapshot.defaults.operator_namespace),
-            deployment,
-            # After the Deployment: a refused one must not take the running pods' Service away.
-            service(model, revision=revision),
+            *cache.apply,
+            # Without weights there is no engine: a pod that waits would hold the GPU.
+            *(engine if cache.complete or (stopped and snapshot.deployment) else ()),
+            *([cache.claim_change] if cache.claim_change else []),
         ),
+        weights=cache.ask,
         gate=check.gate,
         probe=check.probe,
         log=failure.log_request(snapshot, model, pods),
@@ -134,6 +149,7 @@ def _findings(
     revision: str,
     pods: tuple[EnginePod, ...],
     stopped: Reason | None,
+    cache: weights.Weights,
     now: datetime,
 ) -> Findings:
     pod = _least_ready(pods)
@@ -141,11 +157,14 @@ def _findings(
     engine = _engine(snapshot, model, pod, stopped, scheduled, now)
     if engine.reason in (Reason.ENGINE_STOPPING, Reason.WAITING_FOR_SCHEDULER):
         engine = nodes.thrown_out(snapshot.pods, revision, pod) or engine
-    cached = weights.cached(model, scheduled)
+    if not (cache.complete or stopped or pod):
+        scheduled = engine = Finding(status="Unknown", reason=Reason.WAITING_FOR_WEIGHTS)
+    cached = cache.finding or weights.cached(model, scheduled)
+    blockers = (scheduled, engine) if engine.status == "True" else (cached, scheduled, engine)
     if stopped and not any(not is_ending(one) for one in snapshot.pods):
         ready = Finding(status="False", reason=stopped)
     else:
-        broken = [one for one in (cached, scheduled, engine) if one.status == "False"]
+        broken = [one for one in blockers if one.status == "False"]
         waiting = [one for one in (scheduled, engine) if one.status == "Unknown"]
         short = len(pods) < model.spec.replicas and not stopped
         ready = next(iter([*broken, *waiting]), None) or Finding(
@@ -278,14 +297,28 @@ def _secret_wait(snapshot: ModelSnapshot, model: ReflexModel) -> timedelta | Non
     return _LOOK_AGAIN if missing and not _owns_keys(model) else None
 
 
-def _first_status_wait(model: ReflexModel, reason: Reason, now: datetime) -> timedelta | None:
-    if model.status.get("conditions") or reason is not Reason.WAITING_FOR_SCHEDULER:
+def _first_status_wait(
+    model: ReflexModel, cache: weights.Weights, reason: Reason, now: datetime
+) -> timedelta | None:
+    """Return how long to wait for what is about to change the status again."""
+    since = cache.completed_at  # the weights are there, the engine's pod is about to be
+    if not model.status.get("conditions"):
+        since = since or model.creation_timestamp
+    under_way = reason in _UNDER_WAY and cache.download is None
+    if since is None or not (reason is Reason.WAITING_FOR_SCHEDULER or under_way):
         return None
-    created = model.creation_timestamp
-    if created is None:
-        return None
-    left = created + _FIRST_STATUS_AFTER - now
+    left = since + _FIRST_STATUS_AFTER - now
     return left if left > timedelta(0) else None
+
+
+def _memory(snapshot: ModelSnapshot, model: ReflexModel, revision: str) -> Finding:
+    """Return the verdict about the wanted revision, which the download waits for."""
+    pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
+    return memory_fits(snapshot, model, revision, _least_ready(pods))
+
+
+def _arguments(deployment: Manifest) -> tuple[str, ...]:
+    return tuple(deployment["spec"]["template"]["spec"]["containers"][0].get("args") or ())
 
 
 def secret_ref(model: ReflexModel) -> ObjectRef:
