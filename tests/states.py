@@ -126,6 +126,7 @@ def weights_pod(job: Manifest, **status: Any) -> Manifest:
                 **job["spec"]["template"]["metadata"]["labels"],
                 "batch.kubernetes.io/job-name": name,
             },
+            "annotations": dict(job["spec"]["template"]["metadata"]["annotations"]),
             "creationTimestamp": timestamp(NOON),
         },
         "spec": {"nodeName": "node-1"},

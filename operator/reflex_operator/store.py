@@ -279,8 +279,6 @@ def _needed(manifest: Mapping[str, Any]) -> Manifest:
             for one in spec.get("containers") or []
         ]
         trimmed["status"] = {key: status[key] for key in _POD_STATUS if key in status}
-        if LABEL_WEIGHTS in (metadata.get("labels") or {}):
-            metadata.pop("annotations", None)  # a copy of the source, which may be long
     elif kind == "Job":
         trimmed["spec"] = {}  # it cannot change; its labels say what it does
         trimmed["status"] = {key: status[key] for key in ("conditions",) if key in status}

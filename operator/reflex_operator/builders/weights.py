@@ -74,6 +74,7 @@ def inputs_label(
         "hub": hub_endpoint,
         "placement": placement_fields(model.spec.placement),
         "timeout": _timeout(model),
+        "size": model.spec.cache.size if step is Step.DOWNLOAD and cache.owns_claim(model) else "",
         "retry": model.annotations.get(ANNOTATION_RETRY, ""),
     }
     return cache.hexdigest(given)[:16]

@@ -29,6 +29,8 @@ from reflex_operator.reconcile.verification import verification
 
 _FIRST_STATUS_AFTER: Final = timedelta(seconds=2)
 """The first status waits this long for the pod, so that a quick start costs one write less."""
+_FIRST_NUMBERS_AFTER: Final = timedelta(seconds=5)
+"""And so long for the first numbers of a download."""
 _UNDER_WAY: Final = {Reason.INSPECTING, Reason.DOWNLOADING}
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """For what no watch reports: a Secret that somebody else has to create."""
@@ -307,7 +309,7 @@ def _first_status_wait(
     under_way = reason in _UNDER_WAY and cache.download is None
     if since is None or not (reason is Reason.WAITING_FOR_SCHEDULER or under_way):
         return None
-    left = since + _FIRST_STATUS_AFTER - now
+    left = since + (_FIRST_NUMBERS_AFTER if under_way else _FIRST_STATUS_AFTER) - now
     return left if left > timedelta(0) else None
 
 

@@ -142,18 +142,14 @@ def test_the_store_tells_a_downloads_pod_from_an_engine() -> None:
     assert store.jobs(KEY) == ()
 
 
-def test_the_store_keeps_little_of_jobs_and_their_pods() -> None:
+def test_the_store_keeps_little_of_a_job() -> None:
     store = Store()
     assert {"Job", "PersistentVolumeClaim"} <= set(WATCHED_KINDS)
-    pod = states.weights_pod(job())
-    pod["metadata"]["annotations"] = {"reflexstack.dev/source": "long"}
-    store.observe("ADDED", versioned(pod, 5))
     store.observe("ADDED", versioned({**job(), "status": {"active": 1, "conditions": []}}, 6))
-    (kept,), (kept_pod,) = store.jobs(KEY), store.weights_pods(KEY)
+    (kept,) = store.jobs(KEY)
     assert kept["spec"] == {}
     assert kept["status"] == {"conditions": []}
     assert kept["metadata"]["annotations"] == {"reflexstack.dev/attempt": "0"}
-    assert "annotations" not in kept_pod["metadata"]
 
 
 def test_a_claim_wakes_its_model() -> None:

@@ -173,6 +173,7 @@ def test_the_engines_folders_are_found_in_its_manifest() -> None:
         {"source": {"huggingFace": {**HUB, "tokenSecretRef": {"name": "other", "key": "token"}}}},
         {"placement": {"nodeSelector": {"disk": "hdd"}}},
         {"rollout": {"downloadTimeout": "9h"}},
+        {"cache": {"size": "1Ti"}},
     ],
 )
 def test_what_may_mend_a_failed_download_makes_a_new_job(change: dict[str, Any]) -> None:

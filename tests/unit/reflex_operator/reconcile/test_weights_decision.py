@@ -526,6 +526,7 @@ def test_without_an_image_for_downloads_nothing_is_tried() -> None:
 def test_the_status_waits_a_moment_for_the_first_numbers() -> None:
     w = world()
     w.model["metadata"]["creationTimestamp"] = states.timestamp(w.now)
+    w.now += timedelta(seconds=4)
     assert w.plan().status is None
-    w.now += timedelta(seconds=2)
+    w.now += timedelta(seconds=1)
     assert conditions(w.plan())["Ready"]["reason"] == "Downloading"
