@@ -39,6 +39,7 @@ class OperatorProcess:
             "REFLEX_HTTP_PORT": str(self.port),
             "REFLEX_ENGINE_IMAGE_CUDA": "example/sglang:cuda",
             "REFLEX_ENGINE_IMAGE_CPU": "example/sglang:cpu",
+            "REFLEX_WEIGHTS_IMAGE": "example/reflex:1",
             "REFLEX_ENGINE_RESOLVER": engine_resolver,
             "REFLEX_LOG_FORMAT": "text",
         }

@@ -20,6 +20,7 @@ class ScriptedEngine:
         self.names = names
         self.asked = 0
         self.base_url = ""
+        self.progress: dict[str, Any] = {}  # of every download; none: HTTP 200 without a form
 
     def respond(self, path: str) -> dict[str, Any]:
         """Return the body for a path."""
@@ -31,6 +32,8 @@ class ScriptedEngine:
         if path == "/server_info":
             usage = {"weight": 0.5, "kvcache": 1.0, "token_capacity": 1 << 20}
             return {"version": "scripted", "internal_states": [{"memory_usage": usage}]}
+        if path == "/progress":
+            return self.progress
         return {}
 
 

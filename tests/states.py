@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reflex_api.names import API_VERSION, LABEL_REVISION, READINESS_GATE
+from reflex_api.names import API_VERSION, LABEL_REVISION, READINESS_GATE, cache_name
+from reflex_api.weights import WeightsProgress, WeightsResult
 from reflex_operator.engines.report import EngineMemory, ProbeOutcome
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
 from reflex_operator.reconcile.model import reconcile
@@ -22,12 +23,17 @@ from reflex_operator.reconcile.plan import (
     Plan,
     ProbeResult,
     SecretState,
+    WeightsReport,
 )
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEFAULTS = EngineDefaults(
-    image_cuda="example/sglang:cuda", image_cpu="example/sglang:cpu", operator_namespace="system"
+    image_cuda="example/sglang:cuda",
+    image_cpu="example/sglang:cpu",
+    operator_namespace="system",
+    image_weights="example/reflex:1",
 )
+SUCCESS = WeightsResult(bytes_total=12 << 30)
 MEMORY = EngineMemory(kv_tokens=4096, weights_bytes=2 << 20, kv_cache_bytes=8 << 20)
 
 
@@ -105,6 +111,45 @@ def engine_pod(
     }
 
 
+def weights_pod(job: Manifest, **status: Any) -> Manifest:
+    """A pod of a Job; by default its program runs. Keywords replace parts of its status."""
+    name = job["metadata"]["name"]
+    container = {"name": "weights", "state": {"running": {"startedAt": timestamp(NOON)}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{name}-pod",
+            "namespace": job["metadata"]["namespace"],
+            "uid": f"uid-{name}",
+            "labels": {
+                **job["spec"]["template"]["metadata"]["labels"],
+                "batch.kubernetes.io/job-name": name,
+            },
+            "annotations": dict(job["spec"]["template"]["metadata"].get("annotations") or {}),
+            "creationTimestamp": timestamp(NOON),
+        },
+        "spec": {"nodeName": "node-1"},
+        "status": {
+            "phase": "Running",
+            "podIP": "10.244.0.9",
+            "containerStatuses": [container],
+            **status,
+        },
+    }
+
+
+def ended(result: WeightsResult | str, *, code: int = 0, reason: str = "") -> Manifest:
+    """The status of a download's pod whose program said this last."""
+    words = result if isinstance(result, str) else result.model_dump_json(exclude_none=True)
+    why = reason or ("Error" if code else "Completed")
+    terminated = {"exitCode": code, "reason": why, "message": words}
+    return {
+        "phase": "Failed" if code else "Succeeded",
+        "containerStatuses": [{"name": "weights", "state": {"terminated": terminated}}],
+    }
+
+
 def running(*, restarts: int = 0, ready: bool = True, image_id: str = "sha256:1") -> Manifest:
     """A container status of an engine that runs."""
     return {
@@ -161,21 +206,50 @@ class World:
     """Arguments with which an engine only crashes."""
     templates: list[str] = field(default_factory=list)
     """The revision of each template that the Deployment got, in order."""
+    jobs_started: int = 0
+    claims_made: int = 0
+    defaults: EngineDefaults = DEFAULTS
+    token: SecretState = SecretState.PRESENT
+    report: WeightsReport | None = None
+    asked: int = 0
+    result: WeightsResult = SUCCESS  # of every download
 
     def child(self, kind: str) -> Manifest | None:
         return next((one for ref, one in self.children.items() if ref.kind == kind), None)
 
+    @property
+    def claim_ref(self) -> ObjectRef:
+        name = cache_name(self.model["metadata"]["name"])
+        return ObjectRef(kind="PersistentVolumeClaim", namespace="default", name=name)
+
+    def job(self, step: str = "download") -> Manifest | None:
+        """The Job of a step; a second one is a mistake."""
+        jobs = [one for ref, one in self.children.items() if ref.kind == "Job"]
+        found = [one for one in jobs if f"-{step}-" in one["metadata"]["name"]]
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+    def end_job(self, job: Manifest, condition: str, **more: str) -> None:
+        """What the Job controller says when a Job is over."""
+        at = timestamp(self.now)
+        entry = {"type": condition, "status": "True", "lastTransitionTime": at, **more}
+        job["status"] = {"conditions": [entry]}
+
     def snapshot(self) -> ModelSnapshot:
         return ModelSnapshot(
             model=copy.deepcopy(self.model),
-            defaults=DEFAULTS,
+            defaults=self.defaults,
+            token=self.token,
+            claim=self.children.get(self.claim_ref),
+            jobs=tuple(one for ref, one in sorted(self.children.items()) if ref.kind == "Job"),
+            weights_pods=tuple(copy.deepcopy(self.weights_pods)),
+            weights_report=self.report,
             deployment=self.child("Deployment"),
             service=self.child("Service"),
             network_policy=self.child("NetworkPolicy"),
             secret=self.secret,
             pods=tuple(copy.deepcopy(self.pods)),
             nodes=self._nodes(),
-            weights_pods=tuple(self.weights_pods),
             probes=tuple(self.probes.values()),
             autopsies=tuple(self.autopsies),
             refusal=self.refusal,
@@ -191,11 +265,22 @@ class World:
     def carry_out(self, plan: Plan) -> bool:
         """Do what the plan asks for; return whether anything changed."""
         before = copy.deepcopy((self.model, self.children, self.pods, self.secret, self.probes))
+        for ref in plan.delete:
+            gone = self.children.pop(ref)
+            name = f"{gone['metadata']['name']}-pod"
+            self.weights_pods = [p for p in self.weights_pods if p["metadata"]["name"] != name]
+        if plan.weights:
+            self.asked += 1
+            self.report = WeightsReport(
+                pod_uid=plan.weights.pod_uid,
+                progress=WeightsProgress(bytes_done=0, bytes_total=12 << 30, bytes_per_second=0),
+                at=self.now,
+            )
         if plan.secret:
             self.secret = SecretState.PRESENT
         for manifest in plan.apply:
             self._note_template(manifest)
-            self.children[ref_of(manifest)] = copy.deepcopy(manifest)
+            self._apply(copy.deepcopy(manifest))
         if plan.gate:
             self._set_gate(plan.gate.pod.name, plan.gate.status)
         if plan.probe:
@@ -206,8 +291,39 @@ class World:
             self.events += [(event.type, event.reason) for event in plan.events]
         return before != (self.model, self.children, self.pods, self.secret, self.probes)
 
+    def _apply(self, manifest: Manifest) -> None:
+        ref = ref_of(manifest)
+        live = self.children.get(ref)
+        if ref.kind == "Job":
+            self.jobs_started += live is None
+            manifest["status"] = (live or {}).get("status") or {}
+        if ref.kind == "PersistentVolumeClaim":
+            self.claims_made += live is None
+            uid = live["metadata"]["uid"] if live else f"uid-claim-{self.claims_made}"
+            manifest["metadata"]["uid"] = uid
+            manifest["spec"].setdefault("storageClassName", "standard")
+        self.children[ref] = manifest
+
+    def _run_jobs(self) -> bool:
+        """Let the Job controller and the kubelet do one round: a pod, then its success."""
+        for ref, job in sorted(self.children.items()):
+            if ref.kind != "Job" or job["status"]:
+                continue
+            name = f"{job['metadata']['name']}-pod"
+            pod = next((p for p in self.weights_pods if p["metadata"]["name"] == name), None)
+            if pod is None:
+                self.weights_pods.append(weights_pod(job))
+            elif pod["status"]["phase"] == "Running":
+                pod["status"] = ended(self.result)
+            else:
+                self.end_job(job, "Complete")
+            return True
+        return False
+
     def controllers(self) -> bool:
-        """Let the Deployment controller, scheduler and kubelet do one round."""
+        """Let the controllers, the scheduler and the kubelet do one round."""
+        if self._run_jobs():
+            return True
         deployment = self.child("Deployment")
         if deployment is None:
             return False

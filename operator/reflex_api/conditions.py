@@ -32,7 +32,6 @@ class Reason(StrEnum):
     # Accepted
     ACCEPTED = "Accepted"
     SPEC_INVALID = "SpecInvalid"
-    SOURCE_UNSUPPORTED = "SourceUnsupported"
     NAME_CONFLICT = "NameConflict"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     IMAGE_NOT_CONFIGURED = "ImageNotConfigured"

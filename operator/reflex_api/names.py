@@ -13,6 +13,12 @@ LABEL_MODEL: Final = f"{GROUP}/model"
 LABEL_REVISION: Final = f"{GROUP}/revision"
 """On engine pods: the revision hash that they run."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_WEIGHTS: Final = f"{GROUP}/weights"
+"""On pods that inspect or download weights: the model's name. They are no engines."""
+LABEL_WEIGHTS_STEP: Final = f"{GROUP}/weights-step"
+"""On these pods and their Jobs: inspect or download."""
+ANNOTATION_CACHE_OF: Final = f"{GROUP}/cache-of"
+"""On a claim of ours: NAMESPACE/NAME of its model, by which a namesake adopts it again."""
 LABEL_ENGINE_CLIENT: Final = f"{GROUP}/engine-client"
 """Pods with this label set to "true" may reach the engines of their namespace."""
 
@@ -42,6 +48,11 @@ def child_name(model: str) -> str:
     'qwen2-5-coder-32b'
     """
     return model.replace(".", "-")
+
+
+def cache_name(model: str) -> str:
+    """Return the name of the PersistentVolumeClaim that holds a model's downloaded weights."""
+    return f"{child_name(model)}-cache"
 
 
 def keys_name(model: str) -> str:

@@ -2,7 +2,8 @@
 
 Order: keys, children, readiness gate, status, events. A pod that starts before its Secret would
 wait for the kubelet's next look; a status that is written first would speak of things that do not
-exist. A Plan that is satisfied sends nothing. Nothing is deleted: owner references see to that.
+exist. A Plan that is satisfied sends nothing. Deleted are Jobs that are out of date; all else is
+left to owner references.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from reflex_operator.cluster import Cluster
 from reflex_operator.compare import differs, digest, stamped, status_differs
 from reflex_operator.errors import (
     ClusterError,
+    ConflictError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
@@ -97,6 +99,8 @@ class Applier:
                 writes += await self._child(key, manifest, live[ref_of(manifest)])
         except (ForbiddenError, InvalidError) as error:
             refusal = error
+        for ref in plan.delete:
+            writes += await self._delete(ref, model)
         if plan.gate is not None:
             writes += await self._gate(plan.gate)
         if plan.status is not None:
@@ -148,6 +152,18 @@ class Applier:
             desired = {**desired, "metadata": identity}
         answer = await self._cluster.apply(desired)
         return self._took(key, ref, wanted, live, answer)
+
+    async def _delete(self, ref: ObjectRef, model: Manifest) -> int:
+        """Delete an own object; one of the same name that is not the one we saw stays."""
+        live = self._store.get(ref)
+        if live is None or claim(live, model) is not Claim.OURS:
+            return 0
+        try:
+            await self._cluster.delete(ref, uid=live["metadata"]["uid"])
+        except (ConflictError, NotFoundError):
+            return 0  # the event that says so is on its way
+        self._store.observe("DELETED", live)
+        return 1
 
     async def _gate(self, gate: GatePatch) -> int:
         pod = self._store.get(gate.pod)

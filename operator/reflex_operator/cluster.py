@@ -59,6 +59,8 @@ KINDS: Final[dict[str, Kind]] = {
     "Service": Kind(api_version="v1", plural="services"),
     "NetworkPolicy": Kind(api_version="networking.k8s.io/v1", plural="networkpolicies"),
     "Secret": Kind(api_version="v1", plural="secrets"),
+    "Job": Kind(api_version="batch/v1", plural="jobs"),
+    "PersistentVolumeClaim": Kind(api_version="v1", plural="persistentvolumeclaims"),
     "Pod": Kind(api_version="v1", plural="pods"),
     "Node": Kind(api_version="v1", plural="nodes", namespaced=False),
     "Event": Kind(api_version="events.k8s.io/v1", plural="events"),
@@ -268,6 +270,17 @@ class Cluster:
         # 400: "previous terminated container not found", or the container has not begun.
         known = 404 if code == 400 else code
         raise _error(known, bytes(kept), response.headers.get("Retry-After"), "get pods/log")
+
+    async def delete(self, ref: ObjectRef, *, uid: str) -> None:
+        """Delete exactly this object; the garbage collector takes what it owns.
+
+        Raises:
+            ConflictError: another object has the name by now.
+            NotFoundError: it is gone already.
+        """
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        path = _path(ref.kind, ref.namespace, ref.name)
+        await self._call("DELETE", "delete", ref.kind, path, body=options)
 
     async def create_event(self, manifest: Manifest) -> None:
         """Create one Event; the caller has given it a unique name."""

@@ -19,6 +19,7 @@ from reflex_operator.manifest import Manifest, ObjectRef
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
 from reflex_operator.probe import Prober
+from reflex_operator.progress import ProgressReader
 from reflex_operator.reconcile.model import reconcile
 from reflex_operator.reconcile.plan import ModelKey, SecretState
 from reflex_operator.store import WATCHED_KINDS, Store
@@ -53,6 +54,7 @@ class Controller:
         applier: Applier,
         prober: Prober,
         autopsies: Autopsies,
+        progress: ProgressReader,
         metrics: Metrics,
         rng: Random,
         now: Callable[[], datetime],
@@ -65,6 +67,7 @@ class Controller:
         self._applier = applier
         self._prober = prober
         self._autopsies = autopsies
+        self._progress = progress
         self._metrics = metrics
         self._rng = rng
         self._now = now
@@ -119,10 +122,12 @@ class Controller:
         pods = {pod["metadata"]["uid"] for pod in self._store.pods(key)}
         probes = self._prober.results(key, pods)
         seen = await self._observer.snapshot(model, probes, conflicts)
+        report = self._progress.report(key, {p["metadata"]["uid"] for p in seen.weights_pods})
         snapshot = replace(
             seen,
             refusal=self._refusals.get(key, ""),
             autopsies=self._autopsies.results(key, pods),
+            weights_report=report,
         )
         plan = reconcile(snapshot, self._now())
         outcome = await self._applier.carry_out(model, plan)
@@ -130,6 +135,8 @@ class Controller:
             self._prober.request(key, plan.probe)
         if plan.log is not None:
             self._autopsies.request(key, plan.log)
+        if plan.weights is not None:
+            self._progress.request(key, plan.weights)
         if plan.requeue_after is not None:
             self._queue.add_after(key, plan.requeue_after.total_seconds())
         if conflicts or snapshot.secret is SecretState.NOT_OURS:
@@ -176,6 +183,7 @@ class Controller:
         self._applier.forget(key)
         self._prober.forget(key)
         self._autopsies.forget(key)
+        self._progress.forget(key)
         self._queue.forget(key)
 
     async def relist(self) -> None:

@@ -19,6 +19,8 @@ _RESOURCES: Final = {
     "Deployment": ("apps", "v1", "deployments"),
     "Service": ("", "v1", "services"),
     "NetworkPolicy": ("networking.k8s.io", "v1", "networkpolicies"),
+    "Job": ("batch", "v1", "jobs"),
+    "PersistentVolumeClaim": ("", "v1", "persistentvolumeclaims"),
     "Pod": ("", "v1", "pods"),
     "Node": ("", "v1", "nodes"),
 }

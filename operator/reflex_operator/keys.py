@@ -71,6 +71,15 @@ class Keys:
             return SecretState.MISSING
         return self._remember(ref, secret, model)
 
+    async def holds(self, ref: ObjectRef, name: str) -> SecretState:
+        """Return whether a user's Secret has this key; what it holds is looked at and dropped."""
+        try:
+            secret = await self._cluster.get(ref)
+        except NotFoundError:
+            return SecretState.MISSING
+        found = _decode(secret.get("data") or {}).get(name)
+        return SecretState.PRESENT if found else SecretState.KEY_MISSING
+
     def forget_all(self) -> None:
         """Look each Secret up again when it is next asked for."""
         self._present.clear()

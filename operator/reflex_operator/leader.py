@@ -21,6 +21,7 @@ from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
 from reflex_operator.probe import Prober
+from reflex_operator.progress import ProgressReader
 from reflex_operator.reconcile.plan import EngineDefaults, ModelKey
 from reflex_operator.settings import OperatorSettings
 from reflex_operator.store import Store
@@ -55,6 +56,8 @@ class Leader:
             image_cpu=settings.engine_image_cpu,
             operator_namespace=settings.namespace,
             catalogue=catalogue,
+            image_weights=settings.weights_image,
+            hub_endpoint=settings.hub_endpoint,
         )
         self._prober = Prober(
             keys,
@@ -64,6 +67,9 @@ class Leader:
             resolver=settings.engine_resolver,
         )
         self._autopsies = Autopsies(cluster, done=self._queue.add)
+        self._progress = ProgressReader(
+            now=now, answered=self._queue.add, resolver=settings.engine_resolver
+        )
         self._controller = Controller(
             store=self._store,
             queue=self._queue,
@@ -73,6 +79,7 @@ class Leader:
             applier=Applier(cluster, self._store, keys, identity=settings.identity, now=now),
             prober=self._prober,
             autopsies=self._autopsies,
+            progress=self._progress,
             metrics=metrics,
             rng=rng,
             now=now,
@@ -126,6 +133,7 @@ class Leader:
         await asyncio.wait([work])
         await self._prober.close()
         await self._autopsies.close()
+        await self._progress.close()
 
     async def _first_list(self) -> None:
         """List everything before anything is decided: until then, absence means nothing."""

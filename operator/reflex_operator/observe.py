@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reflex_api.names import child_name, keys_name
+from reflex_api.names import cache_name, child_name, keys_name
 from reflex_operator.cluster import Cluster
 from reflex_operator.errors import NotFoundError
 from reflex_operator.keys import Keys
@@ -56,10 +56,20 @@ class Observer:
             service=self._child("Service", key, metadata["uid"]),
             network_policy=self._child("NetworkPolicy", key, metadata["uid"]),
             secret=await self._secret(model, pods),
+            token=await self._token(model),
             pods=pods,
             peer_pods=self._store.gpu_pods(apart_from=key) if waits else (),
             nodes=nodes,
             probes=probes,
+            claim=self._store.get(
+                ObjectRef(
+                    kind="PersistentVolumeClaim",
+                    namespace=key.namespace,
+                    name=cache_name(key.name),
+                )
+            ),
+            jobs=self._store.jobs(key),
+            weights_pods=self._store.weights_pods(key),
             conflicts=conflicts,
         )
 
@@ -93,6 +103,27 @@ class Observer:
         return await self._keys.state(
             ref, model=None if supplied else model, settled=all(map(_is_ready, pods))
         )
+
+    async def _token(self, model: Manifest) -> SecretState:
+        """Return whether the hub's token is there, while a download may still need it."""
+        hub = ((model.get("spec") or {}).get("source") or {}).get("huggingFace") or {}
+        wanted = hub.get("tokenSecretRef") or {}
+        if not wanted.get("name") or _has_its_weights(model):
+            return SecretState.PRESENT
+        namespace = model["metadata"]["namespace"]
+        ref = ObjectRef(kind="Secret", namespace=namespace, name=wanted["name"])
+        return await self._keys.holds(ref, wanted.get("key") or "token")
+
+
+def _has_its_weights(model: Manifest) -> bool:
+    """Return whether the present source was downloaded, by the status; it is rebuilt when lost."""
+    generation = model["metadata"].get("generation")
+    return any(
+        condition.get("type") == "ModelCached"
+        and condition.get("status") == "True"
+        and condition.get("observedGeneration") == generation
+        for condition in (model.get("status") or {}).get("conditions") or []
+    )
 
 
 def _wants_gpu(model: Manifest) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from reflex_api.names import ANNOTATION_CACHE_OF, FIELD_MANAGER, LABEL_MANAGED_BY
 from reflex_operator.manifest import Manifest, owned_by
 
 
@@ -16,7 +17,7 @@ class Claim(Enum):
 
 
 def claim(live: Mapping[str, Any], model: Manifest) -> Claim:
-    """Return what `live` is to `model`, by its controlling owner reference."""
+    """Return what `live` is to `model`, by its owner; a retained claim has none but a note."""
     metadata = model["metadata"]
     if owned_by(live, metadata["uid"]):
         return Claim.OURS
@@ -24,4 +25,17 @@ def claim(live: Mapping[str, Any], model: Manifest) -> Claim:
         same = owner.get("kind") == "ReflexModel" and owner.get("name") == metadata["name"]
         if same and owner.get("controller"):
             return Claim.PREDECESSOR
-    return Claim.FOREIGN
+    return Claim.OURS if _is_left_to(live, metadata) else Claim.FOREIGN
+
+
+def _is_left_to(live: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
+    """Return whether a claim was kept for the model of this name: it has no owner by design."""
+    metadata = live["metadata"]
+    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    of = f"{model['namespace']}/{model['name']}"
+    return (
+        live.get("kind") == "PersistentVolumeClaim"
+        and labels.get(LABEL_MANAGED_BY) == FIELD_MANAGER
+        and annotations.get(ANNOTATION_CACHE_OF) == of
+        and not any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
+    )

@@ -26,6 +26,10 @@ class OperatorSettings(BaseSettings):
     engine_image_cpu: str = ""
     catalogue: str = ""
     """Path of a catalogue file whose entries add to the built-in ones or take their place."""
+    weights_image: str = ""
+    """Image that inspects and downloads weights: the operator's own."""
+    hub_endpoint: str = Field(default="", pattern=r"^(https?://[^@\s]+)?$")
+    """Base URL of another Hugging Face hub, such as a mirror; empty: huggingface.co."""
     http_host: str = ""
     """Address of the HTTP site; empty: all addresses, IPv4 and IPv6."""
     http_port: int = Field(default=8080, ge=0, le=65535)

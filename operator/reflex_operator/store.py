@@ -11,7 +11,7 @@ no number is always believed.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from reflex_api.names import GPU_RESOURCE, LABEL_MODEL
+from reflex_api.names import GPU_RESOURCE, LABEL_MODEL, LABEL_WEIGHTS
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
 from reflex_operator.metrics import ConditionRow
 from reflex_operator.reconcile.plan import ModelKey
@@ -19,7 +19,7 @@ from reflex_operator.reconcile.scheduling import requests_gpu
 from reflex_operator.sharing import Sharing
 
 MODEL: Final = "ReflexModel"
-CHILD_KINDS: Final = ("Deployment", "Service", "NetworkPolicy")
+CHILD_KINDS: Final = ("Deployment", "Service", "NetworkPolicy", "Job", "PersistentVolumeClaim")
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, "Pod", "Node")
 
 _WAITS: Final = {
@@ -65,6 +65,8 @@ class Store:
         self._floors: dict[str, int] = {}  # version of each kind's last LIST
         self._gone: dict[str, dict[tuple[str, str], int]] = {k: {} for k in WATCHED_KINDS}
         self._pods_of: dict[ModelKey, set[tuple[str, str]]] = {}
+        self._weights_pods_of: dict[ModelKey, set[tuple[str, str]]] = {}
+        self._jobs_of: dict[ModelKey, set[tuple[str, str]]] = {}
         self._pods_on: dict[str, set[tuple[str, str]]] = {}
         self._gpu_pods: set[tuple[str, str]] = set()
         self._gpu_nodes: Mapping[str, Manifest] | None = {}  # None: to be gathered anew
@@ -92,6 +94,16 @@ class Store:
         """Return the engine pods of a model, whatever their revision, in the order of names."""
         pods = self._objects["Pod"]
         return tuple(pods[name] for name in sorted(self._pods_of.get(key, ())))
+
+    def jobs(self, key: ModelKey) -> tuple[Manifest, ...]:
+        """Return the Jobs of a model, in the order of names."""
+        jobs = self._objects["Job"]
+        return tuple(jobs[name] for name in sorted(self._jobs_of.get(key, ())))
+
+    def weights_pods(self, key: ModelKey) -> tuple[Manifest, ...]:
+        """Return the pods that inspect and download a model's weights, in the order of names."""
+        pods = self._objects["Pod"]
+        return tuple(pods[name] for name in sorted(self._weights_pods_of.get(key, ())))
 
     def gpu_pods(self, *, apart_from: ModelKey) -> tuple[Manifest, ...]:
         """Return the pods of other models that hold GPUs of a node."""
@@ -206,7 +218,16 @@ class Store:
             return self._model_changed(ModelKey(namespace=ref.namespace, name=ref.name), after)
         if ref.kind == "Node":
             return self._node_changed(ref.name, before, after)
-        keys = {key for key in (_owner(before), _owner(after)) if key is not None}
+        keys = {
+            key
+            for one in (before, after)
+            for key in (_owner(one), _owner(one, LABEL_WEIGHTS))
+            if key is not None
+        }
+        if ref.kind == "Job":
+            for one, add in ((before, False), (after, True)):
+                if one is not None and (key := _owner(one)) is not None:
+                    _index(self._jobs_of, key, name, add=add)
         if ref.kind == "Pod":
             self._index_pod(name, before, after)
             if _gpu_claim(before) != _gpu_claim(after):
@@ -239,6 +260,8 @@ class Store:
             owner, node = _owner(pod), pod["spec"].get("nodeName")
             if owner is not None:
                 _index(self._pods_of, owner, name, add=add)
+            if (weights := _owner(pod, LABEL_WEIGHTS)) is not None:
+                _index(self._weights_pods_of, weights, name, add=add)
             if node:
                 _index(self._pods_on, node, name, add=add)
         if _gpu_claim(after):
@@ -262,6 +285,9 @@ def _needed(manifest: Mapping[str, Any]) -> Manifest:
             for one in spec.get("containers") or []
         ]
         trimmed["status"] = {key: status[key] for key in _POD_STATUS if key in status}
+    elif kind == "Job":
+        trimmed["spec"] = {}  # it cannot change; its labels say what it does
+        trimmed["status"] = {key: status[key] for key in ("conditions",) if key in status}
     elif kind == "Node":
         trimmed["spec"] = {k: v for k, v in spec.items() if k in ("taints", "unschedulable")}
         trimmed["status"] = {k: status[k] for k in ("capacity", "allocatable") if k in status}
@@ -285,10 +311,10 @@ def _version(manifest: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _owner(manifest: Manifest | None) -> ModelKey | None:
-    """Return the model that a child's label names."""
+def _owner(manifest: Manifest | None, label: str = LABEL_MODEL) -> ModelKey | None:
+    """Return the model that an object's label names."""
     metadata = (manifest or {}).get("metadata") or {}
-    name = (metadata.get("labels") or {}).get(LABEL_MODEL)
+    name = (metadata.get("labels") or {}).get(label)
     return ModelKey(namespace=metadata["namespace"], name=name) if name else None
 
 

@@ -402,7 +402,6 @@ def hub_model(name: str, repo: str, context: int, **spec: Any) -> dict[str, Any]
     return model(name, source=source, engine=engine, **spec)
 
 
-@pytest.mark.xfail(reason="huggingFace sources are refused in this release", strict=True)
 def test_a_model_that_does_not_fit_is_refused_before_anything_is_made(
     cluster: Cluster, plane: ControlPlane, operator: OperatorProcess, namespace: str
 ) -> None:

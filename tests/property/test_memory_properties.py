@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import states
+from reflex_api.names import ANNOTATION_LAST_GOOD
 from reflex_api.weights import Architecture
 from reflex_operator.engines.load import Load
 from reflex_operator.engines.memory import (
@@ -170,9 +171,11 @@ def edited(world: states.World, spec: dict[str, Any]) -> None:
 
 
 def deployment(world: states.World) -> Manifest:
-    found = world.child("Deployment")
+    """The Deployment without the memory of revisions that ran before."""
+    found = copy.deepcopy(world.child("Deployment"))
     assert found is not None
-    return copy.deepcopy(found)
+    found["metadata"]["annotations"].pop(ANNOTATION_LAST_GOOD, None)
+    return found
 
 
 @given(specs, clusters, st.lists(clusters, min_size=1, max_size=3))

@@ -16,8 +16,10 @@ from reflex_api.names import (
     READINESS_GATE,
 )
 from reflex_api.spec import ReflexModelSpec
+from reflex_operator.builders.cache import KERNELS, VOLUME, claim_name, folder, is_cached
 from reflex_operator.builders.gpu_release import gpu_release_container
 from reflex_operator.builders.metadata import child_metadata, model_labels
+from reflex_operator.builders.placement import placement_fields
 from reflex_operator.builders.secret import secret_name
 from reflex_operator.engines import drain, launcher, sglang
 from reflex_operator.manifest import Manifest
@@ -83,7 +85,6 @@ def revision_hash(template: Manifest) -> str:
 def _pod_template(model: ReflexModel, image: str, mem_fraction: str) -> Manifest:
     """Return the pod template without the revision label, which is its hash."""
     spec = model.spec
-    placement = spec.placement
     pod: Manifest = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,  # SGLANG_*-like variables from Services would reach SGLang
@@ -107,22 +108,29 @@ def _pod_template(model: ReflexModel, image: str, mem_fraction: str) -> Manifest
             gpu_release_container(
                 image=image,
                 gpus=spec.effective_gpus,
-                engine_args=sglang.render(model),
+                engine_args=sglang.render(model, mem_fraction=mem_fraction),
                 security_context=_security_context(spec),
             )
         ]
-    if placement.node_selector:
-        pod["nodeSelector"] = dict(placement.node_selector)
-    if placement.tolerations:
-        pod["tolerations"] = [
-            toleration.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
-            for toleration in placement.tolerations
-        ]
-    if placement.runtime_class_name:
-        pod["runtimeClassName"] = placement.runtime_class_name
-    if placement.priority_class_name:
-        pod["priorityClassName"] = placement.priority_class_name
+    if is_cached(spec.source):
+        pod["affinity"] = _one_node(model)
+    pod |= placement_fields(spec.placement)
+    if spec.placement.runtime_class_name:
+        pod["runtimeClassName"] = spec.placement.runtime_class_name
     return {"metadata": {"labels": model_labels(model)}, "spec": pod}
+
+
+def _one_node(model: ReflexModel) -> Manifest:
+    """Keep replicas on one node: a ReadWriteOnce volume is on no second one.
+
+    Without it a second replica would be given a node and hang there, in words that only events
+    hold. The scheduler lets the first pod of such a group pass.
+    """
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {LABEL_MODEL: model.name}},
+    }
+    return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
 
 
 def _container(model: ReflexModel, image: str, mem_fraction: str) -> Manifest:
@@ -162,7 +170,7 @@ def _container(model: ReflexModel, image: str, mem_fraction: str) -> Manifest:
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _security_context(spec),
-        "volumeMounts": _mounts(spec),
+        "volumeMounts": _mounts(model),
     }
 
 
@@ -210,7 +218,8 @@ def _resources(spec: ReflexModelSpec) -> Manifest:
     return resources
 
 
-def _mounts(spec: ReflexModelSpec) -> list[Manifest]:
+def _mounts(model: ReflexModel) -> list[Manifest]:
+    spec = model.spec
     mounts: list[Manifest] = [
         {"name": "home", "mountPath": HOME},
         {"name": "keys", "mountPath": launcher.KEYS_MOUNT, "readOnly": True},
@@ -219,10 +228,22 @@ def _mounts(spec: ReflexModelSpec) -> list[Manifest]:
     ]
     claim = spec.source.persistent_volume_claim
     if claim is not None:
-        mount: Manifest = {"name": "weights", "mountPath": sglang.MODELS_MOUNT, "readOnly": True}
+        mount: Manifest = {"name": VOLUME, "mountPath": sglang.MODELS_MOUNT, "readOnly": True}
         if claim.path:
             mount["subPath"] = claim.path
         mounts.append(mount)
+    if is_cached(spec.source):
+        mounts.append(
+            {
+                "name": VOLUME,
+                "mountPath": sglang.MODELS_MOUNT,
+                "subPath": folder(model),
+                "readOnly": True,
+            }
+        )
+        if spec.engine.device is Device.CUDA:
+            # What FlashInfer, Triton and Inductor compile costs minutes at each start without it.
+            mounts.append({"name": VOLUME, "mountPath": f"{HOME}/.cache", "subPath": KERNELS})
     return mounts
 
 
@@ -245,10 +266,12 @@ def _volumes(model: ReflexModel) -> list[Manifest]:
     if claim is not None:
         volumes.append(
             {
-                "name": "weights",
+                "name": VOLUME,
                 "persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True},
             }
         )
+    if is_cached(spec.source):
+        volumes.append({"name": VOLUME, "persistentVolumeClaim": {"claimName": claim_name(model)}})
     return volumes
 
 

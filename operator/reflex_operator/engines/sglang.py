@@ -59,16 +59,8 @@ def render(model: ReflexModel, *, mem_fraction: str = "") -> tuple[str, ...]:
 
 
 def model_path(source: Source) -> str:
-    """Return where the engine's container finds the weights.
-
-    Raises:
-        ValueError: this release cannot serve the source.
-    """
-    if source.bundled is not None:
-        return source.bundled.path
-    if source.persistent_volume_claim is not None:
-        return MODELS_MOUNT
-    raise ValueError("the source is neither `bundled` nor `persistentVolumeClaim`")
+    """Return where the engine's container finds the weights."""
+    return MODELS_MOUNT if source.bundled is None else source.bundled.path
 
 
 def _tunables(engine: EngineSpec) -> list[str]:

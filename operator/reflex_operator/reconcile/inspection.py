@@ -1,21 +1,14 @@
 """What the `inspect` step found out about a source, read from its pod's termination message."""
 
-import json
 from collections.abc import Iterable
-from typing import Final
 
 from pydantic import ValidationError
 
-from reflex_api.names import GROUP
+from reflex_api.names import LABEL_WEIGHTS_STEP
 from reflex_api.source import Source
 from reflex_api.weights import Inspection, WeightsResult
+from reflex_operator.builders.weights import ANNOTATION_SOURCE, Step, source_json
 from reflex_operator.manifest import Manifest
-
-LABEL_STEP: Final = f"{GROUP}/weights-step"
-"""On pods that handle weights: `inspect` or `download`."""
-ANNOTATION_SOURCE: Final = f"{GROUP}/source"
-"""On these pods: JSON of the source that they look at, without the token's reference."""
-INSPECT: Final = "inspect"
 
 
 def inspection_of(pods: Iterable[Manifest], source: Source) -> Inspection | None:
@@ -37,20 +30,13 @@ def inspection_of(pods: Iterable[Manifest], source: Source) -> Inspection | None
     return None
 
 
-def source_json(source: Source) -> str:
-    """Return the source as the pod's annotation has it."""
-    said = source.model_dump(mode="json", by_alias=True, exclude_none=True)
-    said.get("huggingFace", {}).pop("tokenSecretRef", None)
-    return json.dumps(said, sort_keys=True, separators=(",", ":"))
-
-
 def _is_inspection(pod: Manifest, source: Source) -> bool:
     metadata = pod["metadata"]
     if metadata.get("deletionTimestamp"):
         return False
-    step = (metadata.get("labels") or {}).get(LABEL_STEP)
+    step = (metadata.get("labels") or {}).get(LABEL_WEIGHTS_STEP)
     seen = (metadata.get("annotations") or {}).get(ANNOTATION_SOURCE)
-    return step == INSPECT and seen == source_json(source)
+    return step == Step.INSPECT and seen == source_json(source)
 
 
 def _read(message: str) -> Inspection | None:

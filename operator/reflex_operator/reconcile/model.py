@@ -7,6 +7,7 @@ from typing import Final
 from reflex_api.conditions import ConditionType, Reason
 from reflex_api.errors import SpecError
 from reflex_api.model import Activation, Device, ReflexModel
+from reflex_operator.builders.cache import is_cached, source_revision
 from reflex_operator.builders.engine import engine_deployment, revision_of
 from reflex_operator.builders.secret import keys_secret, secret_name
 from reflex_operator.builders.service import network_policy, service
@@ -28,6 +29,9 @@ from reflex_operator.reconcile.verification import verification
 
 _FIRST_STATUS_AFTER: Final = timedelta(seconds=2)
 """The first status waits this long for the pod, so that a quick start costs one write less."""
+_FIRST_NUMBERS_AFTER: Final = timedelta(seconds=5)
+"""And so long for the first numbers of a download."""
+_UNDER_WAY: Final = {Reason.INSPECTING, Reason.DOWNLOADING}
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """For what no watch reports: a Secret that somebody else has to create."""
 
@@ -62,9 +66,8 @@ def engine_replicas(model: ReflexModel) -> tuple[int, Reason | None]:
 
 def _refusal(snapshot: ModelSnapshot, model: ReflexModel) -> Finding | None:
     """Return why this model cannot be carried out at all, or None."""
-    source = model.spec.source
-    if source.bundled is None and source.persistent_volume_claim is None:
-        return Finding(status="False", reason=Reason.SOURCE_UNSUPPORTED)
+    if is_cached(model.spec.source) and not snapshot.defaults.image_weights:
+        return Finding(status="False", reason=Reason.IMAGE_NOT_CONFIGURED, evidence="weights")
     if not _image(snapshot, model):
         device = model.spec.engine.device
         return Finding(status="False", reason=Reason.IMAGE_NOT_CONFIGURED, evidence=device)
@@ -98,6 +101,7 @@ def _unfit_plan(
     fit: memory.Estimate,
     unfit: Finding,
     replicas: int,
+    cache: weights.Weights,
     now: datetime,
 ) -> Plan:
     """Return the Plan that says why nothing is started, pulled or changed but the replicas."""
@@ -110,6 +114,7 @@ def _unfit_plan(
     refused = status.refused(model.status, model.generation, seen, snapshot)
     return Plan(
         apply=_hold(snapshot, replicas),
+        delete=cache.delete,
         status={**refused, "memory": memory.estimated_status(fit)},
         events=status.transition_events(model.status, seen),
     )
@@ -126,15 +131,18 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         annotations=fit.annotations(replicas),
     )
     unfit = memory.refusal(snapshot, model, fit, wanted)
-    if unfit is not None:
-        return _unfit_plan(snapshot, model, fit, unfit, replicas, now)
     revision = revision_of(wanted)
+    verdict = _verdict(snapshot, model, fit, revision)
+    cache = weights.prepare(snapshot, model, memory=verdict, now=now)
+    if unfit is not None:
+        return _unfit_plan(snapshot, model, fit, unfit, replicas, cache, now)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    findings = _findings(snapshot, model, fit, revision, pods, stopped, now)
+    findings = _findings(snapshot, model, fit, revision, pods, stopped, cache, now)
     standing = rollout.decide(
         snapshot,
         model,
-        wanted=wanted,
+        # Weights first: while they are on their way, an engine of the earlier spec serves on.
+        wanted=wanted if cache.complete or (stopped and snapshot.deployment) else None,
         replicas=replicas,
         pods=pods,
         engine=findings[ConditionType.ENGINE_READY],
@@ -144,37 +152,51 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     if standing.revision not in ("", revision):
         revision = standing.revision
         pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-        findings = _findings(snapshot, model, fit, revision, pods, stopped, now)
+        findings = _findings(snapshot, model, fit, revision, pods, stopped, cache, now)
     findings[ConditionType.READY] = rollout.ready(findings[ConditionType.READY], standing)
     seen = status.conditions(model.status, model.generation, findings, now)
     check = verification(snapshot, model, pods, template, now)
-    pauses = (check.requeue_after, standing.requeue_after, _secret_wait(snapshot, model))
+    pauses = (
+        check.requeue_after,
+        standing.requeue_after,
+        cache.requeue_after,
+        _secret_wait(snapshot, model),
+    )
     waits = [wait for wait in pauses if wait]
     waits += [wait for pod in pods if (wait := waiting.look_again(pod, now))]
     new_status: Manifest | None = status.build(
         snapshot,
         model,
         args=engine_args(template),
+        source_revision=_source_revision(model, cache) if revision == revision_of(wanted) else "",
         revision=revision,
         pods=pods,
         memory=memory.memory_status(snapshot, model, fit, revision, next(iter(pods), None)),
         seen=seen,
+        download=cache.download,
     )
     events = status.transition_events(model.status, seen)
-    patience = _first_status_wait(model, findings[ConditionType.READY].reason, now)
+    if standing.template and not (cache.complete or stopped):
+        # Ready speaks of the engine that serves on: the new weights have events of their own.
+        events += status.transition_events(model.status, seen, ConditionType.MODEL_CACHED)
+    patience = _first_status_wait(model, cache, findings[ConditionType.READY].reason, now)
     if patience:
         new_status, events = None, ()
         waits.append(patience)
     return Plan(
         secret=_secret(snapshot, model),
+        delete=cache.delete,
         apply=(
             # The API server refuses what is wanted: at least the engines' number follows the spec.
             *(_hold(snapshot, replicas) if snapshot.refusal else ()),
             network_policy(model, operator_namespace=snapshot.defaults.operator_namespace),
+            *cache.apply,
             *((standing.deployment,) if standing.deployment else ()),
             # After the Deployment: a refused one must not take the running pods' Service away.
-            service(model, revision=revision),
+            *((service(model, revision=revision),) if standing.template else ()),
+            *([cache.claim_change] if cache.claim_change else []),
         ),
+        weights=cache.ask,
         gate=check.gate,
         probe=check.probe,
         log=failure.log_request(snapshot, model, pods),
@@ -199,6 +221,7 @@ def _findings(
     revision: str,
     pods: tuple[EnginePod, ...],
     stopped: Reason | None,
+    cache: weights.Weights,
     now: datetime,
 ) -> Findings:
     pod = _least_ready(pods)
@@ -206,11 +229,14 @@ def _findings(
     engine = _engine(snapshot, model, pod, stopped, scheduled, now)
     if engine.reason in (Reason.ENGINE_STOPPING, Reason.WAITING_FOR_SCHEDULER):
         engine = nodes.thrown_out(snapshot.pods, revision, pod) or engine
-    cached = weights.cached(model, scheduled)
+    if not (cache.complete or stopped or pod):
+        scheduled = engine = Finding(status="Unknown", reason=Reason.WAITING_FOR_WEIGHTS)
+    cached = cache.finding or weights.cached(model, scheduled)
+    blockers = (scheduled, engine) if engine.status == "True" else (cached, scheduled, engine)
     if stopped and not any(not is_ending(one) for one in snapshot.pods):
         ready = Finding(status="False", reason=stopped)
     else:
-        broken = [one for one in (cached, scheduled, engine) if one.status == "False"]
+        broken = [one for one in blockers if one.status == "False"]
         waiting = [one for one in (scheduled, engine) if one.status == "Unknown"]
         short = len(pods) < model.spec.replicas and not stopped
         ready = next(iter([*broken, *waiting]), None) or Finding(
@@ -346,14 +372,30 @@ def _secret_wait(snapshot: ModelSnapshot, model: ReflexModel) -> timedelta | Non
     return _LOOK_AGAIN if missing and not _owns_keys(model) else None
 
 
-def _first_status_wait(model: ReflexModel, reason: Reason, now: datetime) -> timedelta | None:
-    if model.status.get("conditions") or reason is not Reason.WAITING_FOR_SCHEDULER:
+def _first_status_wait(
+    model: ReflexModel, cache: weights.Weights, reason: Reason, now: datetime
+) -> timedelta | None:
+    """Return how long to wait for what is about to change the status again."""
+    since = cache.completed_at  # the weights are there, the engine's pod is about to be
+    if not model.status.get("conditions"):
+        since = since or model.creation_timestamp
+    under_way = reason in _UNDER_WAY and cache.download is None
+    if since is None or not (reason is Reason.WAITING_FOR_SCHEDULER or under_way):
         return None
-    created = model.creation_timestamp
-    if created is None:
-        return None
-    left = created + _FIRST_STATUS_AFTER - now
+    left = since + (_FIRST_NUMBERS_AFTER if under_way else _FIRST_STATUS_AFTER) - now
     return left if left > timedelta(0) else None
+
+
+def _verdict(
+    snapshot: ModelSnapshot, model: ReflexModel, fit: memory.Estimate, revision: str
+) -> Finding:
+    """Return whether the wanted revision fits, which the download waits for."""
+    pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
+    return memory.memory_fits(snapshot, model, fit, revision, _least_ready(pods))
+
+
+def _source_revision(model: ReflexModel, cache: weights.Weights) -> str:
+    return source_revision(model.spec.source) if cache.complete else ""
 
 
 def secret_ref(model: ReflexModel) -> ObjectRef:

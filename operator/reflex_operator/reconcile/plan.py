@@ -34,6 +34,7 @@ class EngineDefaults:
     operator_namespace: str
     image_weights: str = ""  # the image that downloads weights: the operator's own
     catalogue: Catalogue = field(default_factory=Catalogue)
+    hub_endpoint: str = ""  # base URL of another hub than huggingface.co
 
 
 class SecretState(StrEnum):
@@ -78,11 +79,11 @@ class Autopsy:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsReport:
-    """What the download pod said about itself over HTTP."""
+    """What the download pod said about itself over HTTP, the last time that it was asked."""
 
     pod_uid: str
-    progress: WeightsProgress
-    at: datetime
+    progress: WeightsProgress | None  # None: it has never answered
+    at: datetime  # when the answer, or its absence, was known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +100,13 @@ class ModelSnapshot:
     service: Manifest | None = None
     network_policy: Manifest | None = None
     secret: SecretState = SecretState.MISSING
+    token: SecretState = SecretState.PRESENT  # the hub's token; PRESENT when none is named
     pods: tuple[Manifest, ...] = ()
     peer_pods: tuple[Manifest, ...] = ()  # engine pods of other models, bound to a node
     nodes: Mapping[str, Manifest] = field(default_factory=dict)
     probes: tuple[ProbeResult, ...] = ()  # the last one of each incarnation
     autopsies: tuple[Autopsy, ...] = ()  # of containers that ended, read from their logs
-    claim: Manifest | None = None  # the cache volume's PersistentVolumeClaim, ours or named
+    claim: Manifest | None = None  # the PersistentVolumeClaim of the own cache's name
     jobs: tuple[Manifest, ...] = ()  # inspect and download Jobs of this model, by name
     weights_pods: tuple[Manifest, ...] = ()  # pods of these Jobs, by name
     weights_report: WeightsReport | None = None  # last answer of the download pod

@@ -19,6 +19,9 @@ _START_TIMES: Final = ("startedAt", "readyAt", "durationSeconds")
 
 _QUIET: Final = {Reason.WAITING_FOR_SCHEDULER}
 _NORMAL: Final = {
+    Reason.INSPECTING,
+    Reason.DOWNLOADING,
+    Reason.DOWNLOADED,
     Reason.SERVING,
     Reason.ENGINE_STARTING,
     Reason.IMAGE_PULLING,
@@ -61,6 +64,8 @@ def build(
     pods: Sequence[EnginePod],
     memory: Manifest | None,
     seen: Sequence[Condition],
+    source_revision: str = "",
+    download: Manifest | None = None,
 ) -> Manifest:
     """Return the whole status. It holds no clock: times are those of the API's objects."""
     before = model.status
@@ -78,6 +83,11 @@ def build(
     }
     if memory:
         status["memory"] = memory
+    source_revision = source_revision or (before.get("resolved") or {}).get("sourceRevision", "")
+    if source_revision:
+        status["resolved"]["sourceRevision"] = source_revision
+    if download:
+        status["download"] = download
     started = before.get("startup") if same_revision else None
     told = (started or {}).get("lastTermination")
     ended = last_termination(snapshot, model, pods, revision, told)
@@ -107,10 +117,12 @@ def refused(
 
 
 def transition_events(
-    before: Mapping[str, Any], seen: Sequence[Condition]
+    before: Mapping[str, Any],
+    seen: Sequence[Condition],
+    kind: ConditionType = ConditionType.READY,
 ) -> tuple[EventRequest, ...]:
-    """Return the event for a change of the Ready condition's reason, if it changed."""
-    ready = next(one for one in seen if one.type is ConditionType.READY)
+    """Return the event for a change of a condition's reason, if it changed."""
+    ready = next(one for one in seen if one.type is kind)
     earlier = next(
         (one for one in before.get("conditions") or [] if one.get("type") == ready.type.value), None
     )
@@ -118,8 +130,8 @@ def transition_events(
         return ()
     if ready.reason in _QUIET:
         return ()
-    kind: Literal["Normal", "Warning"] = "Normal" if ready.reason in _NORMAL else "Warning"
-    return (EventRequest(type=kind, reason=ready.reason.value, message=ready.message),)
+    level: Literal["Normal", "Warning"] = "Normal" if ready.reason in _NORMAL else "Warning"
+    return (EventRequest(type=level, reason=ready.reason.value, message=ready.message),)
 
 
 def _resolved(

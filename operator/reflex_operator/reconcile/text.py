@@ -7,17 +7,13 @@ from reflex_api.conditions import Reason, sentence
 _TEXT: Final[dict[Reason, tuple[str, str]]] = {
     Reason.ACCEPTED: ("the spec is valid", ""),
     Reason.SPEC_INVALID: ("the spec cannot be read", "correct the field and apply again"),
-    Reason.SOURCE_UNSUPPORTED: (
-        "this release serves `bundled` and `persistentVolumeClaim` sources",
-        "put the weights on a claim and name it in source.persistentVolumeClaim",
-    ),
     Reason.NAME_CONFLICT: (
         "an object with the engine's name belongs to somebody else",
         "rename the ReflexModel or delete that object",
     ),
     Reason.SECRET_NOT_FOUND: (
-        "the API-key Secret is missing",
-        "create it with a key `api-key`, or clear apiKeySecretRef",
+        "a Secret that the spec names is missing",
+        "create it with that key, or clear the reference",
     ),
     Reason.IMAGE_NOT_CONFIGURED: (
         "no engine image",
@@ -40,7 +36,7 @@ _TEXT: Final[dict[Reason, tuple[str, str]]] = {
     Reason.CLAIM_BOUND: ("the weights are on an existing claim", ""),
     Reason.CLAIM_NOT_FOUND: (
         "the weights' claim does not exist",
-        "create the claim or correct source.persistentVolumeClaim.claimName",
+        "create the claim or correct claimName",
     ),
     Reason.CLAIM_PENDING: ("the weights' claim is not bound", "look at kubectl describe pvc"),
     Reason.INSPECTING: ("the source's configuration is read, before its weights", "wait"),

@@ -11,6 +11,8 @@ CLUSTER = {
     ("apps", "deployments", ""): {"get", "list", "watch", "create", "patch"},
     ("", "services", ""): {"get", "list", "watch", "create", "patch"},
     ("networking.k8s.io", "networkpolicies", ""): {"get", "list", "watch", "create", "patch"},
+    ("batch", "jobs", ""): {"get", "list", "watch", "create", "patch", "delete"},
+    ("", "persistentvolumeclaims", ""): {"get", "list", "watch", "create", "patch"},
     ("", "secrets", ""): {"get", "create"},
     ("", "pods", ""): {"list", "watch"},
     ("", "pods/log", ""): {"get"},

@@ -17,6 +17,7 @@ from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
 from reflex_operator.probe import Prober
+from reflex_operator.progress import ProgressReader
 from reflex_operator.reconcile.plan import EngineDefaults, ModelKey
 from reflex_operator.store import Store
 from reflex_operator.workqueue import WorkQueue
@@ -77,6 +78,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
         defaults = EngineDefaults(image_cuda="", image_cpu=image, operator_namespace="system")
         prober = Prober(keys, metrics=metrics, now=lambda: NOON, answered=queue.add)
         autopsies = Autopsies(cluster, done=queue.add)
+        progress = ProgressReader(now=lambda: NOON, answered=queue.add)
         controller = Controller(
             store=store,
             queue=queue,
@@ -86,6 +88,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
             applier=Applier(cluster, store, keys, identity="pod", now=lambda: NOON),
             prober=prober,
             autopsies=autopsies,
+            progress=progress,
             metrics=metrics,
             rng=rng,
             now=lambda: NOON,
@@ -97,6 +100,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
             queue.close()
             await prober.close()
             await autopsies.close()
+            await progress.close()
 
 
 async def test_a_model_gets_its_children_and_a_status_and_then_it_is_quiet() -> None:

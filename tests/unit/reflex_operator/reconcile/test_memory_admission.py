@@ -10,19 +10,15 @@ import pytest
 import states
 from reflex_api.conditions import MESSAGE_LIMIT
 from reflex_api.model import ReflexModel
+from reflex_api.names import LABEL_WEIGHTS_STEP
 from reflex_api.weights import Architecture, Inspection, WeightsResult
+from reflex_operator.builders.weights import ANNOTATION_SOURCE, source_json
 from reflex_operator.catalogue import load_catalogue
 from reflex_operator.engines.report import EngineMemory
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile import memory
 from reflex_operator.reconcile.choice import ANNOTATION, LABEL_MEMORY
-from reflex_operator.reconcile.inspection import (
-    ANNOTATION_SOURCE,
-    INSPECT,
-    LABEL_STEP,
-    inspection_of,
-    source_json,
-)
+from reflex_operator.reconcile.inspection import inspection_of
 
 GIB = 1 << 30
 QWEN3 = Architecture(name="Qwen3MoeForCausalLM", layers=48, kv_heads=4, head_dim=128)
@@ -49,7 +45,12 @@ def inspected(
     )
     message = WeightsResult(inspection=found).model_dump_json()
     seen = {ANNOTATION_SOURCE: source_json(SOURCE)}
-    metadata = {"name": "i", "labels": {LABEL_STEP: INSPECT}, "annotations": seen, **changes}
+    metadata = {
+        "name": "i",
+        "labels": {LABEL_WEIGHTS_STEP: "inspect"},
+        "annotations": seen,
+        **changes,
+    }
     status = {"containerStatuses": [{"state": {"terminated": {"message": message}}}]}
     return {"metadata": metadata, "status": status}
 
@@ -247,10 +248,10 @@ def test_admission_goes_on_without_labels_and_leaves_the_fraction_to_the_engine(
         [inspected(None)],
         [inspected(FP8, architecture=None)],
         [inspected(FP8, deletionTimestamp="2026-11-21T12:00:00Z")],
-        [inspected(FP8, labels={LABEL_STEP: "download"})],
+        [inspected(FP8, labels={LABEL_WEIGHTS_STEP: "download"})],
         [inspected(FP8, annotations={ANNOTATION_SOURCE: '{"huggingFace":{"repo":"a/b"}}'})],
         [inspected(FP8, annotations={})],
-        [{"metadata": {"name": "i", "labels": {LABEL_STEP: INSPECT}}}],
+        [{"metadata": {"name": "i", "labels": {LABEL_WEIGHTS_STEP: "inspect"}}}],
     ],
 )
 def test_an_unknown_architecture_stops_nothing(pods: list[Manifest]) -> None:

@@ -251,7 +251,6 @@ def test_one_changed_argument_is_a_new_revision_that_the_service_follows() -> No
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"source": {"huggingFace": {"repo": "a/b", "revision": "0" * 40}}}, "SourceUnsupported"),
         ({"source": {}}, "SpecInvalid"),
         ({"engine": {"device": "tpu", "contextLength": 1024}}, "SpecInvalid"),
     ],
