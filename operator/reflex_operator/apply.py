@@ -45,6 +45,7 @@ class Outcome:
     """What carrying a Plan out came to."""
 
     writes: int = 0  # requests that changed something; events apart
+    again: bool = False  # what was written can change the decision: look once more
     conflicts: tuple[ObjectRef, ...] = ()  # foreign objects under our names: nothing was written
     refusal: ClusterError | None = None  # a child that the API server does not take
     held: HeldError | None = None  # a write that waits, because somebody undoes it
@@ -132,7 +133,9 @@ class Applier:
         # or waits, has no news.
         for event in plan.events if told else ():
             await self.tell(model, event)
-        return Outcome(writes=writes + told, refusal=refusal, held=held)
+        # A decision rests on the cluster, not on the status that it wrote.
+        again = writes > 0
+        return Outcome(writes=writes + told, again=again, refusal=refusal, held=held)
 
     def _live(
         self, model: Manifest, manifests: Iterable[Manifest]

@@ -165,9 +165,9 @@ class Controller:
             if outcome.held.begins:
                 self._metrics.writes_held.labels(outcome.held.kind).inc()
             self._queue.add_after(key, outcome.held.seconds)
-        if outcome.writes:
-            # Look once more, until a pass has nothing left to write. Own writes are folded into
-            # the store, so their watch events are no news and wake nobody.
+        if outcome.again:
+            # Until a pass has nothing left to write. Own writes are folded into the store, so
+            # their watch events are no news and wake nobody.
             self._queue.add(key)
         if outcome.held is not None:
             return "restless"
