@@ -15,7 +15,7 @@ from typing import Final
 from reflex_api.names import READINESS_GATE
 from reflex_operator.brake import WINDOW, WRITES, Brake, rival
 from reflex_operator.cluster import Cluster
-from reflex_operator.compare import differs, digest, stamped, status_differs
+from reflex_operator.compare import ANNOTATION_APPLIED, differs, digest, stamped, status_differs
 from reflex_operator.errors import (
     ClusterError,
     ConflictError,
@@ -157,7 +157,7 @@ class Applier:
         self, key: ModelKey, model: Manifest, manifest: Manifest, live: Manifest | None
     ) -> int:
         desired = stamped(manifest)
-        ref, wanted = ref_of(manifest), digest(desired)
+        ref, wanted = ref_of(manifest), desired["metadata"]["annotations"][ANNOTATION_APPLIED]
         if live is None:
             identity = {**desired["metadata"], "resourceVersion": _ONLY_NEW}
             desired = {**desired, "metadata": identity}
@@ -212,6 +212,8 @@ class Applier:
     async def _status(self, key: ModelKey, model: Manifest, status: Manifest) -> int:
         live = self._store.model(key)
         if live is None or live["metadata"]["uid"] != model["metadata"]["uid"]:
+            return 0
+        if status == live.get("status"):
             return 0
         ref, wanted = ref_of(model), digest(status)
         version = live["metadata"].get("resourceVersion", "")

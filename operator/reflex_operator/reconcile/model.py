@@ -1,10 +1,11 @@
 """The decision about one ReflexModel."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from reflex_api.conditions import ConditionType, Reason
+from reflex_api.conditions import Condition, ConditionType, Reason
 from reflex_api.errors import SpecError
 from reflex_api.model import Activation, Device, ReflexModel
 from reflex_operator.builders.engine import engine_deployment, revision_of
@@ -27,8 +28,10 @@ from reflex_operator.reconcile.revisions import engine_args
 from reflex_operator.reconcile.scheduling import gpu_holder
 from reflex_operator.reconcile.verification import verification
 
-_FIRST_STATUS_AFTER: Final = timedelta(seconds=2)
-"""The first status waits this long for the pod, so that a quick start costs one write less."""
+_FIRST_STATUS_AFTER: Final = timedelta(seconds=3)
+"""The first status waits this long for the engine, so that a quick start costs one or two writes.
+The API's times have whole seconds, so it is from 2 to 3 s."""
+_EARLY: Final = {Reason.WAITING_FOR_SCHEDULER, Reason.ENGINE_STARTING}
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """For what no watch reports: a Secret that somebody else has to create."""
 
@@ -128,6 +131,8 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         seen=seen,
     )
     events = status.transition_events(model.status, seen)
+    if _waits_as_before(model, seen, findings[ConditionType.READY].reason):
+        new_status = None
     patience = _first_status_wait(model, findings[ConditionType.READY].reason, now)
     if patience:
         new_status, events = None, ()
@@ -312,8 +317,14 @@ def _secret_wait(snapshot: ModelSnapshot, model: ReflexModel) -> timedelta | Non
     return _LOOK_AGAIN if missing and not _owns_keys(model) else None
 
 
+def _waits_as_before(model: ReflexModel, seen: Sequence[Condition], reason: Reason) -> bool:
+    """Return whether only counts changed while the scheduler decides: its verdict is news."""
+    told = model.status.get("conditions") == [one.to_manifest() for one in seen]
+    return told and reason is Reason.WAITING_FOR_SCHEDULER
+
+
 def _first_status_wait(model: ReflexModel, reason: Reason, now: datetime) -> timedelta | None:
-    if model.status.get("conditions") or reason is not Reason.WAITING_FOR_SCHEDULER:
+    if model.status.get("conditions") or reason not in _EARLY:
         return None
     created = model.creation_timestamp
     if created is None:
