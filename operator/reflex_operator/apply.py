@@ -121,8 +121,11 @@ class Applier:
             return Outcome(writes=writes, conflicts=(error.ref,))
         except HeldError as error:
             held = error
-        if plan.gate is not None:
-            writes += await self._gate(plan.gate)
+        try:
+            if plan.gate is not None:
+                writes += await self._gate(key, model, plan.gate)
+        except HeldError as error:
+            held = held or error
         told = 0
         try:
             if plan.status is not None:
@@ -189,7 +192,7 @@ class Applier:
         _check_ours(ref, live, model)
         self._store.observe("MODIFIED", live)
 
-    async def _gate(self, gate: GatePatch) -> int:
+    async def _gate(self, key: ModelKey, model: Manifest, gate: GatePatch) -> int:
         pod = self._store.get(gate.pod)
         if pod is None:
             return 0
@@ -205,7 +208,9 @@ class Applier:
             "lastTransitionTime": self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         uid = pod["metadata"]["uid"]
+        await self._may_write(key, model, gate.pod, gate.pod)
         answer = await self._cluster.patch_pod_status(gate.pod, uid=uid, condition=condition)
+        self._brakes[key].wrote(gate.pod, _generation(model))
         self._store.observe("MODIFIED", answer)
         return 1
 

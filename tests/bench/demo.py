@@ -63,8 +63,7 @@ def split(model: Manifest, pod: Manifest) -> dict[str, float]:
     ]
     known = [(name, at) for name, at in moments if at is not None]
     steps = {
-        name: max(0.0, (at - before).total_seconds())
-        for (_, before), (name, at) in pairwise(known)
+        name: max(0.0, (at - before).total_seconds()) for (_, before), (name, at) in pairwise(known)
     }
     if len(known) > 1:
         steps["applied_to_ready"] = max(0.0, (known[-1][1] - known[0][1]).total_seconds())

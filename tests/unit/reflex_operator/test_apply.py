@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -224,6 +225,28 @@ async def test_the_gate_is_patched_only_when_it_differs() -> None:
         assert await r.carry_out(plan(gate=gate)) == 0
         types = {c["type"] for c in r.fake.get("Pod", "p")["status"]["conditions"]}
         assert types == {"Ready", "reflexstack.dev/Verified"}
+
+
+async def test_a_gate_that_somebody_closes_again_and_again_is_not_fought_for_ever() -> None:
+    async with rig() as r:
+        pod = {
+            "kind": "Pod",
+            "metadata": {"name": "p", "namespace": "default", "labels": {}},
+            "spec": {"containers": []},
+            "status": {"conditions": []},
+        }
+        r.store.observe("ADDED", r.fake.add(pod))
+        ref = ObjectRef(kind="Pod", namespace="default", name="p")
+        wanted = plan(gate=GatePatch(pod=ref, status="True", reason="Verified", message="m"))
+        patches = 0
+        for number in range(30):
+            await r.carry_out(replace(wanted, status={**STATUS, "observedGeneration": number}))
+            patches += ("PATCH", "/api/v1/namespaces/default/pods/p/status") in r.fake.writes
+            live = r.fake.get("Pod", "p")
+            live["status"]["conditions"] = []
+            r.store.observe("MODIFIED", r.fake.add(live))
+        assert patches == 10
+        assert r.fake.get("ReflexModel", "a")["status"]["observedGeneration"] == 29
 
 
 async def test_a_lost_event_holds_nothing_up() -> None:
