@@ -6,7 +6,7 @@ PY    := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit down lock generate
+.PHONY: help demo test lint unit bench down lock generate
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ lint: .venv/ok ## format, lint, types and import rules only
 
 unit: .venv/ok ## the tests that need no cluster (seconds)
 	@$(PY) -m pytest -q tests/unit tests/property
+
+bench: .venv/ok ## measure the operator with 100 and 500 models; writes docs/benchmarks (ARGS="--models 100")
+	@PYTHONPATH=tests $(PY) -m bench $(ARGS)
 
 down: .venv/ok ## stop the lab and everything in it
 	@e2e/lab/reflex-lab down

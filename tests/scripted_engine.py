@@ -6,7 +6,7 @@ What is measured or tested with it says nothing about SGLang.
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -55,6 +55,10 @@ def serving(names: set[str]) -> Iterator[ScriptedEngine]:
             self.wfile.write(body)
 
         do_GET = do_POST = answer  # noqa: N815
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # whoever asked has gone away
+                super().handle()
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

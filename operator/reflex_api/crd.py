@@ -123,7 +123,10 @@ def _root() -> Schema:
 
 def render(definition: Schema) -> str:
     """Return the file's text: same models, same bytes."""
-    body = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True, width=10_000)
+    # What holds only scalars is one line: indentation would be a third of the file.
+    body = yaml.safe_dump(
+        definition, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None
+    )
     return _HEADER + body
 
 

@@ -1,11 +1,20 @@
 """Where engine pods run: the part of a pod template that users may set."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from reflex_api.rules import ApiModel, Matches, Rule, rules
 from reflex_api.source import DNS_NAME
+
+_LABEL_PART: Final = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY: Final = rf"^([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL_PART}$"
+_LABEL_VALUE: Final = f"^{_LABEL_PART}$"
+_KEY_FORM: Final = (
+    "letters, digits and . _ - inside, at most 63, after an optional DNS prefix and a slash, such"
+    " as nvidia.com/gpu.product"
+)
+_VALUE_FORM: Final = "letters, digits and . _ - inside, at most 63"
 
 
 class Toleration(ApiModel):
@@ -29,15 +38,19 @@ class Toleration(ApiModel):
         )
     )
 
-    key: str = Field(
-        default="", max_length=316, description="Key of the taint. Default: every key (Exists)."
-    )
+    key: Annotated[
+        str,
+        Matches(_LABEL_KEY, f"must be a label key: {_KEY_FORM}", optional=True),
+        Field(max_length=317, description="Key of the taint. Default: every key (Exists)."),
+    ] = ""
     operator: Literal["Equal", "Exists"] = Field(
         default="Equal", description="How value is compared: Equal or Exists. Default: Equal."
     )
-    value: str = Field(
-        default="", max_length=63, description="Value of the taint, with operator Equal."
-    )
+    value: Annotated[
+        str,
+        Matches(_LABEL_VALUE, f"must be a label value: {_VALUE_FORM}", optional=True),
+        Field(max_length=63, description="Value of the taint, with operator Equal."),
+    ] = ""
     effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
         default="", description="Effect of the taint. Default: every effect."
     )
@@ -52,13 +65,24 @@ class Toleration(ApiModel):
 class Placement(ApiModel):
     """Where engine pods run."""
 
-    node_selector: dict[str, Annotated[str, Field(max_length=63, description="Label value.")]] = (
+    node_selector: Annotated[
+        dict[
+            Annotated[str, Matches(_LABEL_KEY, f"must have label keys: {_KEY_FORM}")],
+            Annotated[
+                str,
+                Matches(_LABEL_VALUE, f"must have label values: {_VALUE_FORM}", optional=True),
+                Field(max_length=63, description="Label value."),
+            ],
+        ],
+        Rule(
+            rule=f'self.all(key, key.matches(r"{_LABEL_KEY}"))',
+            message=f"{{field}} must have label keys: {_KEY_FORM}",
+        ),
         Field(
-            default_factory=dict,
             max_length=16,
             description="Labels that the node must have, at most 16. Default: none.",
-        )
-    )
+        ),
+    ] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = Field(
         default=(),
         max_length=16,

@@ -6,34 +6,40 @@ exist. A Plan that is satisfied sends nothing. Deleted are Jobs that are out of 
 left to owner references.
 """
 
-import asyncio
 import logging
-import secrets
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reflex_api.names import FIELD_MANAGER, GROUP, READINESS_GATE
+from reflex_api.names import READINESS_GATE
+from reflex_operator.brake import WINDOW, WRITES, Brake, rival
 from reflex_operator.cluster import Cluster
-from reflex_operator.compare import differs, digest, stamped, status_differs
+from reflex_operator.compare import ANNOTATION_APPLIED, differs, digest, stamped, status_differs
 from reflex_operator.errors import (
     ClusterError,
     ConflictError,
     ForbiddenError,
+    HeldError,
     InvalidError,
+    NamespaceEndingError,
     NotFoundError,
+    OperatorError,
     PredecessorError,
 )
+from reflex_operator.events import Events
 from reflex_operator.keys import Keys
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
 from reflex_operator.ownership import Claim, claim
 from reflex_operator.reconcile.plan import EventRequest, GatePatch, ModelKey, Plan
-from reflex_operator.store import Store
+from reflex_operator.store import CHILD_KINDS, Store
 
 _log = logging.getLogger(__name__)
-_EVENT_NAME_ROOM: Final = 200
-_NOTE_ROOM: Final = 1000
+_ONLY_NEW: Final = "1"
+"""A version that no object has: applied with it, an object is created or, if it exists, refused.
+
+So a foreign object of our name is never taken over, and no GET is needed before each create."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +47,18 @@ class Outcome:
     """What carrying a Plan out came to."""
 
     writes: int = 0  # requests that changed something; events apart
+    again: bool = False  # what was written can change the decision: look once more
     conflicts: tuple[ObjectRef, ...] = ()  # foreign objects under our names: nothing was written
     refusal: ClusterError | None = None  # a child that the API server does not take
+    held: HeldError | None = None  # a write that waits, because somebody undoes it
+
+
+class ForeignError(OperatorError):
+    """An object under one of our names is somebody else's."""
+
+    def __init__(self, ref: ObjectRef) -> None:
+        self.ref = ref
+        super().__init__(f"{ref} belongs to somebody else")
 
 
 class Applier:
@@ -56,22 +72,24 @@ class Applier:
         *,
         identity: str,
         now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._store = store
         self._keys = keys
-        self._identity = identity
+        self._events = Events(identity=identity, now=now)
         self._now = now
+        self._clock = clock
+        self._brakes: dict[ModelKey, Brake] = {}
         # What was sent and the version that came of it. While the live version is that one,
         # sending it again cannot change anything, even where the comparison misjudges a field
         # that the API server rewrites or prunes: no self-sustaining storm of writes.
         self._sent: dict[ModelKey, dict[ObjectRef, tuple[str, str]]] = {}
-        self._complaints: dict[ModelKey, str] = {}
 
     def forget(self, key: ModelKey) -> None:
         """Drop what is remembered about a model that is gone."""
         self._sent.pop(key, None)
-        self._complaints.pop(key, None)
+        self._brakes.pop(key, None)
 
     async def carry_out(self, model: Manifest, plan: Plan) -> Outcome:
         """Bring the cluster to what `plan` says.
@@ -85,72 +103,86 @@ class Applier:
         """
         metadata = model["metadata"]
         key = ModelKey(namespace=metadata["namespace"], name=metadata["name"])
-        live, conflicts = await self._resolve(model, plan.apply)
-        if conflicts:
-            return Outcome(conflicts=conflicts)
+        try:
+            live = self._live(model, plan.apply)
+        except ForeignError as error:
+            return Outcome(conflicts=(error.ref,))
         writes = 0
         refusal: ClusterError | None = None
+        held: HeldError | None = None
         try:
             if plan.secret is not None:
                 if not await self._keys.create(plan.secret, model=model):
                     return Outcome(conflicts=(ref_of(plan.secret.manifest),))
                 writes += 1
-            for manifest in plan.apply:
-                writes += await self._child(key, manifest, live[ref_of(manifest)])
+            for manifest in _in_order(plan.apply, live):
+                writes += await self._child(key, model, manifest, live[ref_of(manifest)])
         except (ForbiddenError, InvalidError) as error:
             refusal = error
+        except ForeignError as error:
+            return Outcome(writes=writes, conflicts=(error.ref,))
+        except HeldError as error:
+            held = error
         for ref in plan.delete:
             writes += await self._delete(ref, model)
-        if plan.gate is not None:
-            writes += await self._gate(plan.gate)
-        if plan.status is not None:
-            writes += await self._status(key, model, plan.status)
-        for event in plan.events:
-            await self._event(model, event)
-        await self._complain(key, model, refusal)
-        return Outcome(writes=writes, refusal=refusal)
-
-    async def _resolve(
-        self, model: Manifest, manifests: Iterable[Manifest]
-    ) -> tuple[dict[ObjectRef, Manifest | None], tuple[ObjectRef, ...]]:
-        """Return the live object of each manifest, and those that are somebody else's.
-
-        The store holds only objects with our label, so absence there is checked with a GET.
-        """
-        refs = [ref_of(manifest) for manifest in manifests]
-        found = await asyncio.gather(*(self._live(ref) for ref in refs))
-        live = dict(zip(refs, found, strict=True))
-        foreign = []
-        for ref, manifest in live.items():
-            if manifest is None:
-                continue
-            whose = claim(manifest, model)
-            if whose is Claim.PREDECESSOR:
-                raise PredecessorError(f"{ref} belongs to a deleted model of the same name")
-            if whose is Claim.FOREIGN:
-                foreign.append(ref)
-        return live, tuple(foreign)
-
-    async def _live(self, ref: ObjectRef) -> Manifest | None:
-        manifest = self._store.get(ref)
-        if manifest is not None:
-            return manifest
         try:
-            return await self._cluster.get(ref)
-        except NotFoundError:
-            return None
+            if plan.gate is not None:
+                writes += await self._gate(key, model, plan.gate)
+        except HeldError as error:
+            held = held or error
+        told = 0
+        try:
+            if plan.status is not None:
+                told = await self._status(key, model, plan.status)
+        except HeldError as error:
+            held = held or error
+        # An event goes with the status that shows the transition. A status that is there already,
+        # or waits, has no news.
+        for event in plan.events if told else ():
+            await self.tell(model, event)
+        # A decision rests on the cluster, not on the status that it wrote.
+        again = writes > 0
+        return Outcome(writes=writes + told, again=again, refusal=refusal, held=held)
 
-    async def _child(self, key: ModelKey, manifest: Manifest, live: Manifest | None) -> int:
+    def _live(
+        self, model: Manifest, manifests: Iterable[Manifest]
+    ) -> dict[ObjectRef, Manifest | None]:
+        """Return the live object of each manifest as far as the store knows it.
+
+        Raises:
+            ForeignError: one is somebody else's. The store holds only what carries our label.
+            PredecessorError: one is of a deleted model of the same name.
+        """
+        live = {}
+        for manifest in manifests:
+            ref = ref_of(manifest)
+            live[ref] = self._store.get(ref)
+            _check_ours(ref, live[ref], model)
+        return live
+
+    async def _child(
+        self, key: ModelKey, model: Manifest, manifest: Manifest, live: Manifest | None
+    ) -> int:
         desired = stamped(manifest)
-        ref, wanted = ref_of(manifest), digest(desired)
-        if live is not None:
+        ref, wanted = ref_of(manifest), desired["metadata"]["annotations"][ANNOTATION_APPLIED]
+        if live is None:
+            identity = {**desired["metadata"], "resourceVersion": _ONLY_NEW}
+            desired = {**desired, "metadata": identity}
+        else:
             version = live["metadata"].get("resourceVersion", "")
             if self._sent.get(key, {}).get(ref) == (wanted, version) or not differs(desired, live):
                 return 0
             # A wrong uid is refused: nobody's new object of this name can be taken over.
             identity = {**desired["metadata"], "uid": live["metadata"]["uid"]}
             desired = {**desired, "metadata": identity}
-        answer = await self._cluster.apply(desired)
+        await self._may_write(key, model, ref, ref)
+        try:
+            answer = await self._cluster.apply(desired)
+        except ConflictError:
+            if live is None:
+                await self._whose(ref, model)
+            raise
+        self._brakes[key].wrote(ref, _generation(model))
         return self._took(key, ref, wanted, live, answer)
 
     async def _delete(self, ref: ObjectRef, model: Manifest) -> int:
@@ -165,7 +197,18 @@ class Applier:
         self._store.observe("DELETED", live)
         return 1
 
-    async def _gate(self, gate: GatePatch) -> int:
+    async def _whose(self, ref: ObjectRef, model: Manifest) -> None:
+        """Look at an object that the store does not know; what is ours goes into the store.
+
+        Raises:
+            ForeignError: it is somebody else's.
+            PredecessorError: it is of a deleted model of the same name.
+        """
+        live = await self._cluster.get(ref)
+        _check_ours(ref, live, model)
+        self._store.observe("MODIFIED", live)
+
+    async def _gate(self, key: ModelKey, model: Manifest, gate: GatePatch) -> int:
         pod = self._store.get(gate.pod)
         if pod is None:
             return 0
@@ -181,7 +224,9 @@ class Applier:
             "lastTransitionTime": self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         uid = pod["metadata"]["uid"]
+        await self._may_write(key, model, gate.pod, gate.pod)
         answer = await self._cluster.patch_pod_status(gate.pod, uid=uid, condition=condition)
+        self._brakes[key].wrote(gate.pod, _generation(model))
         self._store.observe("MODIFIED", answer)
         return 1
 
@@ -189,12 +234,17 @@ class Applier:
         live = self._store.model(key)
         if live is None or live["metadata"]["uid"] != model["metadata"]["uid"]:
             return 0
+        if status == live.get("status"):
+            return 0
         ref, wanted = ref_of(model), digest(status)
         version = live["metadata"].get("resourceVersion", "")
         if self._sent.get(key, {}).get(ref) == (wanted, version):
             return 0
         if not status_differs(status, live.get("status") or {}):
             return 0
+        # Of a status only the same one again is somebody's undoing: there is much to tell of ten
+        # replicas within a minute.
+        await self._may_write(key, model, ref, (ref, wanted))
         answer = await self._cluster.apply_status(
             {
                 "apiVersion": model["apiVersion"],
@@ -207,6 +257,7 @@ class Applier:
                 "status": status,
             }
         )
+        self._brakes[key].wrote((ref, wanted), _generation(model))
         return self._took(key, ref, wanted, live, answer)
 
     def _took(
@@ -219,40 +270,69 @@ class Applier:
         before = live["metadata"].get("resourceVersion") if live else None
         return 0 if before == version else 1
 
-    async def _complain(self, key: ModelKey, model: Manifest, refusal: ClusterError | None) -> None:
-        """Tell the user once when the API server refuses a child: no condition shows it."""
-        words = str(refusal) if refusal else ""
-        if words and self._complaints.get(key) != words:
-            event = EventRequest(type="Warning", reason="ApplyFailed", message=words)
-            await self._event(model, event)
-        self._complaints[key] = words
+    async def _may_write(
+        self, key: ModelKey, model: Manifest, ref: ObjectRef, what: Hashable
+    ) -> None:
+        """Say once, with who it is, when somebody keeps undoing our writes to the object.
 
-    async def _event(self, model: Manifest, event: EventRequest) -> None:
-        """Send one Event. It is lost when that fails: an event never holds a reconcile up."""
-        metadata = model["metadata"]
-        manifest = {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {
-                "name": f"{metadata['name'][:_EVENT_NAME_ROOM]}.{secrets.token_hex(8)}",
-                "namespace": metadata["namespace"],
-            },
-            "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "type": event.type,
-            "reason": event.reason,
-            "note": event.message[:_NOTE_ROOM],
-            "action": "Reconcile",
-            "regarding": {
-                "apiVersion": model["apiVersion"],
-                "kind": model["kind"],
-                "namespace": metadata["namespace"],
-                "name": metadata["name"],
-                "uid": metadata["uid"],
-            },
-            "reportingController": f"{GROUP}/{FIELD_MANAGER}",
-            "reportingInstance": self._identity[:128],
-        }
+        Raises:
+            HeldError: the write has to wait.
+        """
+        brake = self._brakes.setdefault(key, Brake(self._clock))
+        hold = brake.hold(what, _generation(model))
+        if hold is None:
+            return
+        words = f"{ref} was changed back {WRITES} times within {WINDOW:.0f} s"
+        if hold.begins:
+            who = await self._rival(ref)
+            words += f" by {who}" if who else " by another client"
+            _log.warning("%s: %s; the next write waits %.0f s", key, words, hold.seconds)
+            if hold.number == 1:
+                advice = "it is written less often now; let one of the two own the object"
+                event = EventRequest(
+                    type="Warning", reason="ChangesReverted", message=f"{words}; {advice}"
+                )
+                await self.tell(model, event)
+        raise HeldError(words, kind=ref.kind, seconds=hold.seconds, begins=hold.begins)
+
+    async def _rival(self, ref: ObjectRef) -> str:
+        """Return the field manager of the live change; the store keeps no managedFields."""
+        if ref.kind not in CHILD_KINDS:
+            return ""  # the operator's role lets it list and watch these, not get one
         try:
-            await self._cluster.create_event(manifest)
+            name = rival(await self._cluster.get(ref))
+        except ClusterError:
+            return ""
+        return f'the field manager "{name}"' if name else ""
+
+    async def tell(self, model: Manifest, event: EventRequest) -> None:
+        """Send one Event. It is lost when that fails: an event never holds a reconcile up."""
+        try:
+            await self._cluster.create_event(self._events.manifest(model, event))
+        except NamespaceEndingError:
+            _log.debug("event %s about %s: its namespace ends", event.reason, ref_of(model))
         except ClusterError as error:
             _log.warning("event %s about %s was not sent: %s", event.reason, ref_of(model), error)
+
+
+def _check_ours(ref: ObjectRef, live: Manifest | None, model: Manifest) -> None:
+    whose = claim(live, model) if live is not None else Claim.OURS
+    if whose is Claim.PREDECESSOR:
+        raise PredecessorError(f"{ref} belongs to a deleted model of the same name")
+    if whose is Claim.FOREIGN:
+        raise ForeignError(ref)
+
+
+def _in_order(
+    manifests: Iterable[Manifest], live: Mapping[ObjectRef, Manifest | None]
+) -> list[Manifest]:
+    """Return new objects first, but for a new engine: a foreign name stops it in time."""
+
+    def is_new(manifest: Manifest) -> bool:
+        return live[ref_of(manifest)] is None and manifest["kind"] != "Deployment"
+
+    return sorted(manifests, key=is_new, reverse=True)
+
+
+def _generation(model: Manifest) -> int:
+    return int(model["metadata"].get("generation", 0))

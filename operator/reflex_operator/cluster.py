@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+from urllib.request import getproxies_environment
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
@@ -26,6 +27,7 @@ from reflex_operator.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
+    NamespaceEndingError,
     NotFoundError,
     UnavailableError,
 )
@@ -63,7 +65,7 @@ KINDS: Final[dict[str, Kind]] = {
     "PersistentVolumeClaim": Kind(api_version="v1", plural="persistentvolumeclaims"),
     "Pod": Kind(api_version="v1", plural="pods"),
     "Node": Kind(api_version="v1", plural="nodes", namespaced=False),
-    "Event": Kind(api_version="events.k8s.io/v1", plural="events"),
+    "Event": Kind(api_version="v1", plural="events"),
     "Lease": Kind(api_version="coordination.k8s.io/v1", plural="leases"),
 }
 
@@ -84,6 +86,9 @@ async def connect(configuration: Configuration | None = None) -> Configuration:
     else:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.connection_pool_maxsize = 64
+    # `trust_env` has aiohttp read ~/.netrc in a thread for each request, a tenth of a request's
+    # cost, and take a password from it. It is needed only where there is a proxy.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     return configuration
 
 
@@ -378,4 +383,12 @@ def _error(code: int, raw: bytes, retry_after: str | None, what: str) -> Cluster
     if code == 429 or code >= 500:
         seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
         return UnavailableError(message, status=code, retry_after=seconds)
+    if code == 403 and _namespace_ends(status):
+        return NamespaceEndingError(message, status=code)
     return _ERRORS.get(code, ClusterError)(message, status=code)
+
+
+def _namespace_ends(status: Any) -> bool:  # noqa: ANN401
+    details = status.get("details") if isinstance(status, dict) else None
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return any(one.get("reason") == "NamespaceTerminating" for one in causes or [])

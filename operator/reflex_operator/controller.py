@@ -9,11 +9,18 @@ from random import Random
 from time import perf_counter
 from typing import Final
 
+from reflex_api.conditions import Reason
 from reflex_api.names import MANAGED_SELECTOR
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
 from reflex_operator.cluster import Cluster
-from reflex_operator.errors import ClusterError, ConflictError, NotFoundError, PredecessorError
+from reflex_operator.errors import (
+    ClusterError,
+    ConflictError,
+    NamespaceEndingError,
+    NotFoundError,
+    PredecessorError,
+)
 from reflex_operator.keys import Keys
 from reflex_operator.manifest import Manifest, ObjectRef
 from reflex_operator.metrics import Metrics
@@ -21,7 +28,7 @@ from reflex_operator.observe import Observer
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
 from reflex_operator.reconcile.model import reconcile
-from reflex_operator.reconcile.plan import ModelKey, SecretState
+from reflex_operator.reconcile.plan import EventRequest, ModelKey, Plan, SecretState
 from reflex_operator.store import WATCHED_KINDS, Store
 from reflex_operator.workqueue import WorkQueue
 
@@ -33,8 +40,6 @@ UNFILTERED: Final = {"ReflexModel", "Node"}
 _PREDECESSOR_WAIT: Final = 1.0
 _CONFLICT_WAIT: Final = 15.0
 """How often a name that somebody else holds is looked at: no watch shows foreign objects."""
-_RESTLESS_AFTER: Final = 10
-"""Passes in a row that wrote: more than any start-up needs, so somebody undoes our writes."""
 _RESYNC_SPREAD: Final = 60.0
 _SETTLING: Final = (2.0, 5.0, 15.0)
 """Seconds between the lists after the start, when kopf's watches open one after the other."""
@@ -73,15 +78,17 @@ class Controller:
         self._now = now
         self._conflicts: dict[ModelKey, tuple[ObjectRef, ...]] = {}
         self._refusals: dict[ModelKey, str] = {}
-        self._writing: dict[ModelKey, int] = {}  # passes in a row that changed something
+        self._told: dict[ModelKey, str] = {}  # refusals that no condition shows
+        self._doomed: dict[ModelKey, str] = {}  # uid of a model whose namespace is being deleted
 
     def observe(self, event_type: str | None, manifest: Manifest) -> None:
         """Take in a watch event and wake the models that it concerns."""
         kind = manifest["kind"]
         self._metrics.watch_events.labels(kind).inc()
         self._metrics.watch_last_event.labels(kind).set(self._now().timestamp())
-        for key in self._store.observe(event_type, manifest).keys:
-            self._queue.add(key)
+        change = self._store.observe(event_type, manifest)
+        for key in change.keys:
+            self._queue.add(key, urgent=change.urgent)
 
     async def reconcile_once(self, key: ModelKey) -> None:
         """Make one pass; every foreseen error ends in a time to look again."""
@@ -91,6 +98,11 @@ class Controller:
         except PredecessorError as error:
             _log.info("%s waits: %s", key, error)
             self._queue.add_after(key, _PREDECESSOR_WAIT)
+            result = "unchanged"
+        except NamespaceEndingError as error:
+            # It cannot be taken back: the model's own deletion is on its way, and ends this.
+            _log.info("%s: %s", key, error)
+            self._doom(key)
             result = "unchanged"
         except (ConflictError, NotFoundError) as error:
             # The object changed or went away under us; the event that says so may be on its way.
@@ -114,6 +126,8 @@ class Controller:
         model = self._store.model(key)
         if model is None:
             self._forget(key)
+            return "unchanged"
+        if self._doomed.get(key) == model["metadata"]["uid"]:
             return "unchanged"
         conflicts = self._conflicts.get(key, ())
         if conflicts:
@@ -147,28 +161,39 @@ class Controller:
             self._queue.add(key)  # to say so in the status
             return "written" if outcome.writes else "unchanged"
         if outcome.refusal is not None:
+            await self._complain(key, model, plan, words)
             raise outcome.refusal
+        self._told.pop(key, None)
         if outcome.conflicts:
             self._set_conflicts(key, outcome.conflicts)
             self._queue.add(key)  # to say so in the status
             return "unchanged"
-        return self._follow_up(key, outcome.writes)
-
-    def _follow_up(self, key: ModelKey, writes: int) -> str:
-        """Look once more after a write, until a pass has nothing left to write.
-
-        Own writes are folded into the store, so their watch events are no news and wake nobody.
-        """
-        if not writes:
-            self._writing.pop(key, None)
-            return "unchanged"
-        count = self._writing[key] = self._writing.get(key, 0) + 1
-        if count <= _RESTLESS_AFTER:
+        if outcome.held is not None:
+            if outcome.held.begins:
+                self._metrics.writes_held.labels(outcome.held.kind).inc()
+            self._queue.add_after(key, outcome.held.seconds)
+        if outcome.again:
+            # Until a pass has nothing left to write. Own writes are folded into the store, so
+            # their watch events are no news and wake nobody.
             self._queue.add(key)
-            return "written"
-        _log.warning("%s: the last %d passes wrote; somebody undoes our changes", key, count)
-        self._queue.add_after(key, min(2.0 ** (count - _RESTLESS_AFTER), 300.0))
-        return "restless"
+        if outcome.held is not None:
+            return "restless"
+        return "written" if outcome.writes else "unchanged"
+
+    async def _complain(self, key: ModelKey, model: Manifest, plan: Plan, words: str) -> None:
+        """Tell once of a refusal that no condition shows: the engine serves as before."""
+        if self._told.get(key) == words:
+            return
+        self._told[key] = words
+        conditions = (plan.status or {}).get("conditions") or []
+        if all(one["reason"] != Reason.APPLY_FAILED for one in conditions):
+            event = EventRequest(type="Warning", reason=Reason.APPLY_FAILED.value, message=words)
+            await self._applier.tell(model, event)
+
+    def _doom(self, key: ModelKey) -> None:
+        model = self._store.model(key)
+        if model is not None:
+            self._doomed[key] = model["metadata"]["uid"]
 
     def _set_conflicts(self, key: ModelKey, conflicts: tuple[ObjectRef, ...]) -> None:
         if conflicts:
@@ -179,7 +204,8 @@ class Controller:
     def _forget(self, key: ModelKey) -> None:
         self._conflicts.pop(key, None)
         self._refusals.pop(key, None)
-        self._writing.pop(key, None)
+        self._told.pop(key, None)
+        self._doomed.pop(key, None)
         self._applier.forget(key)
         self._prober.forget(key)
         self._autopsies.forget(key)

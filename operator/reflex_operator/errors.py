@@ -1,7 +1,8 @@
-"""ClusterError > NotFoundError, ConflictError, ForbiddenError, InvalidError, UnavailableError.
+"""ClusterError > NotFoundError, ConflictError, ForbiddenError, InvalidError, UnavailableError,
+NamespaceEndingError.
 
-PredecessorError asks to wait a moment; LeaseLostError ends the process; CatalogueError ends it at
-its start.
+PredecessorError asks to wait a moment, HeldError to wait longer; LeaseLostError ends the process;
+CatalogueError ends it at its start.
 """
 
 
@@ -33,6 +34,10 @@ class ForbiddenError(ClusterError):
     """The operator's role, an admission policy or a quota does not allow it."""
 
 
+class NamespaceEndingError(ClusterError):
+    """The namespace is being deleted: nothing can be created in it any more."""
+
+
 class InvalidError(ClusterError):
     """The API server's validation refused the object; the message names the field."""
 
@@ -51,3 +56,16 @@ class LeaseLostError(OperatorError):
 
 class PredecessorError(OperatorError):
     """An object of the deleted model of the same name is not collected yet: wait for the GC."""
+
+
+class HeldError(OperatorError):
+    """A write is held back for `seconds`: somebody changed the object back too often.
+
+    `begins` is true for the attempt that found this out, `kind` the object's.
+    """
+
+    def __init__(self, message: str, *, kind: str, seconds: float, begins: bool) -> None:
+        self.kind = kind
+        self.seconds = seconds
+        self.begins = begins
+        super().__init__(message)

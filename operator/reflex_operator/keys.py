@@ -44,7 +44,9 @@ class Keys:
         self._new_value = new_value
         self._present: dict[ObjectRef, tuple[str, float]] = {}
 
-    async def state(self, ref: ObjectRef, *, model: Manifest | None, settled: bool) -> SecretState:
+    async def state(
+        self, ref: ObjectRef, *, model: Manifest | None, settled: bool, new: bool = False
+    ) -> SecretState:
         """Return whether the Secret can be used.
 
         PRESENT is remembered: until `forget_all` for a settled model, for ten seconds while one
@@ -54,6 +56,8 @@ class Keys:
             ref: the Secret.
             model: what must own it; None for a Secret that a user supplies.
             settled: whether the model's engines are ready, or none should run.
+            new: whether the model has no Deployment yet: then a Secret that was never seen counts
+                as missing without a look. `create` finds out when that is wrong.
 
         Raises:
             PredecessorError: it belongs to a deleted model of the same name.
@@ -64,6 +68,8 @@ class Keys:
             age = self._clock() - remembered[1]
             if settled or age < _LOOK_AGAIN:
                 return SecretState.PRESENT
+        elif new:
+            return SecretState.MISSING
         try:
             secret = await self._cluster.get(ref)
         except NotFoundError:

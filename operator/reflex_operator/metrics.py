@@ -71,6 +71,12 @@ class Metrics:
             ["verb", "resource", "code"],
             registry=registry,
         )
+        self.writes_held = Counter(
+            "reflex_writes_held",
+            "Times that writes to an object were held back, because somebody keeps undoing them.",
+            ["kind"],
+            registry=registry,
+        )
         self.watch_events = Counter(
             "reflex_watch_events", "Events that watches delivered.", ["kind"], registry=registry
         )

@@ -49,13 +49,14 @@ class Observer:
         own = {name: node for name in names if (node := self._store.node(name)) is not None}
         if own:
             nodes = {**nodes, **own}
+        deployment = self._child("Deployment", key, metadata["uid"])
         return ModelSnapshot(
             model=model,
             defaults=self._defaults,
-            deployment=self._child("Deployment", key, metadata["uid"]),
+            deployment=deployment,
             service=self._child("Service", key, metadata["uid"]),
             network_policy=self._child("NetworkPolicy", key, metadata["uid"]),
-            secret=await self._secret(model, pods),
+            secret=await self._secret(model, pods, new=deployment is None),
             token=await self._token(model),
             pods=pods,
             peer_pods=self._store.gpu_pods(apart_from=key) if waits else (),
@@ -92,7 +93,9 @@ class Observer:
         live = self._store.get(ObjectRef(kind=kind, namespace=key.namespace, name=name))
         return live if live is not None and owned_by(live, owner) else None
 
-    async def _secret(self, model: Manifest, pods: tuple[Manifest, ...]) -> SecretState:
+    async def _secret(
+        self, model: Manifest, pods: tuple[Manifest, ...], *, new: bool
+    ) -> SecretState:
         metadata = model["metadata"]
         supplied = ((model.get("spec") or {}).get("apiKeySecretRef") or {}).get("name") or ""
         ref = ObjectRef(
@@ -101,7 +104,10 @@ class Observer:
             name=supplied or keys_name(metadata["name"]),
         )
         return await self._keys.state(
-            ref, model=None if supplied else model, settled=all(map(_is_ready, pods))
+            ref,
+            model=None if supplied else model,
+            settled=all(map(_is_ready, pods)),
+            new=new and not supplied,
         )
 
     async def _token(self, model: Manifest) -> SecretState:

@@ -230,7 +230,8 @@ class Prober:
             self._session = aiohttp.ClientSession(
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True),
+                # One connection for the calls of a probe, and none kept for a later one.
+                connector=aiohttp.TCPConnector(limit=_AT_ONCE, keepalive_timeout=1.0),
             )
         headers = {"Authorization": f"Bearer {key}"}
         if self._resolver:

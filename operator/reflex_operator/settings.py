@@ -43,7 +43,7 @@ class OperatorSettings(BaseSettings):
     """This process in the Lease. A pod's name: a restarted container continues at once."""
     relist_seconds: float = Field(default=300, ge=5, le=86400)
     """How often the store is replaced by an own LIST: kopf misses a DELETE after a 410."""
-    workers: int = Field(default=8, ge=1, le=64)
+    workers: int = Field(default=16, ge=1, le=64)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     engine_resolver: str = Field(default="", pattern=r"^(https?://.+)?$")

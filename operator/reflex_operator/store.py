@@ -44,6 +44,7 @@ _POD_STATUS: Final = (
     "initContainerStatuses",
 )
 _NODE_CONDITIONS: Final = ("Ready", "DiskPressure", "MemoryPressure")
+_BOOKKEEPING: Final = {"resourceVersion", "generation"}
 _NOTHING: Final[frozenset[ModelKey]] = frozenset()
 
 
@@ -51,10 +52,14 @@ Key = TypeVar("Key", ModelKey, str)
 
 
 class Change(NamedTuple):
-    """What an event changed: who should look again, and whether it was news at all."""
+    """What an event changed: who should look again, and whether it was news at all.
+
+    `urgent`: a user made it, by creating a model or changing its spec.
+    """
 
     keys: frozenset[ModelKey]
     news: bool
+    urgent: bool = False
 
 
 class Store:
@@ -131,13 +136,20 @@ class Store:
             for condition in (model.get("status") or {}).get("conditions") or []:
                 yield namespace, name, condition["type"], condition["status"]
 
-    def trim(self, manifest: Mapping[str, Any]) -> Manifest:
-        """Return a compact copy with what decisions and comparisons need."""
+    def trim(self, manifest: Mapping[str, Any], before: Manifest | None = None) -> Manifest:
+        """Return a compact copy with what decisions and comparisons need.
+
+        `before` is what the store holds of the object: a part that is equal is taken from there.
+        """
         share, compact = self._sharing.share, self._sharing.compact
         # The specs of children come from one builder: they are alike.
         alike = {"spec"} if manifest["kind"] != MODEL else set()
         trimmed = _needed(manifest)
-        return {k: share(v) if k in alike else compact(v) for k, v in trimmed.items()}
+        same = {k for k in trimmed if before and k in before and before[k] == trimmed[k]}
+        return {
+            k: before[k] if before and k in same else share(v) if k in alike else compact(v)
+            for k, v in trimmed.items()
+        }
 
     def observe(self, event_type: str | None, manifest: Mapping[str, Any]) -> Change:
         """Take in one event, or the answer to an own write; older news are ignored."""
@@ -152,8 +164,9 @@ class Store:
                 self._gone[ref.kind][name] = version
             after = None
         else:
-            after = self.trim(manifest)
-        return Change(self._exchange(ref, before, after), news=True)
+            after = self.trim(manifest, before)
+        urgent = ref.kind == MODEL and _generation(before) != _generation(after)
+        return Change(self._exchange(ref, before, after), news=True, urgent=urgent)
 
     def replace(
         self, kind: str, manifests: Iterable[Mapping[str, Any]], resource_version: str
@@ -218,6 +231,8 @@ class Store:
             return self._model_changed(ModelKey(namespace=ref.namespace, name=ref.name), after)
         if ref.kind == "Node":
             return self._node_changed(ref.name, before, after)
+        if ref.kind == "Deployment" and _deployment_facts(before) == _deployment_facts(after):
+            return _NOTHING  # its counts: the pods' own events tell more
         keys = {
             key
             for one in (before, after)
@@ -311,6 +326,10 @@ def _version(manifest: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
+def _generation(model: Manifest | None) -> int | None:
+    return model["metadata"].get("generation") if model else None
+
+
 def _owner(manifest: Manifest | None, label: str = LABEL_MODEL) -> ModelKey | None:
     """Return the model that an object's label names."""
     metadata = (manifest or {}).get("metadata") or {}
@@ -343,3 +362,13 @@ def _node_facts(node: Manifest | None) -> tuple[Any, ...] | None:
     ready = [(c.get("type"), c.get("status")) for c in status.get("conditions") or []]
     return (node["metadata"].get("labels"), node.get("spec"), status.get("allocatable"),
             status.get("capacity"), ready)  # fmt: skip
+
+
+def _deployment_facts(deployment: Manifest | None) -> tuple[Any, ...] | None:
+    """Return what about a Deployment can change a decision."""
+    if deployment is None:
+        return None
+    conditions = (deployment.get("status") or {}).get("conditions") or []
+    told = [one for one in conditions if one.get("type") == "ReplicaFailure"]
+    metadata = {k: v for k, v in deployment["metadata"].items() if k not in _BOOKKEEPING}
+    return metadata, deployment.get("spec"), told

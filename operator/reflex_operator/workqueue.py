@@ -2,14 +2,16 @@
 
 The rules are those of client-go's work queue. A key waits at most once. A key that is added while
 a worker has it runs once more afterwards, never at the same time. A key that failed comes back
-after a growing, jittered delay. Everything happens on one event loop, and no line below awaits
-between reading and changing the sets, so no lock is needed.
+after a growing, jittered delay. What a user has just asked for is urgent and overtakes the rest:
+in a burst of new models a change of one would else wait behind the news of all others. Everything
+happens on one event loop, and no line below awaits between reading and changing the sets, so no
+lock is needed.
 """
 
 import asyncio
 import heapq
 import logging
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from random import Random
 from typing import Final, Generic, TypeVar
@@ -78,8 +80,10 @@ class WorkQueue(Generic[Key]):
         self._metrics = metrics
         self._rng = rng
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        self._waiting: deque[Key] = deque()
+        self._urgent: OrderedDict[Key, None] = OrderedDict()
+        self._waiting: OrderedDict[Key, None] = OrderedDict()
         self._dirty: dict[Key, float] = {}  # wanted, with the time it was asked for
+        self._hurry: set[Key] = set()  # wanted urgently while a worker has them
         self._processing: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: Timers[Key] = Timers()
@@ -88,21 +92,27 @@ class WorkQueue(Generic[Key]):
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._urgent) + len(self._waiting)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is being worked on; timers may still be set."""
-        return not self._waiting and not self._processing
+        return not len(self) and not self._processing
 
-    def add(self, key: Key) -> None:
-        """Ask for a pass over `key` as soon as a worker is free."""
-        if self._closed or key in self._dirty:
+    def add(self, key: Key, *, urgent: bool = False) -> None:
+        """Ask for a pass over `key` as soon as a worker is free; urgent ones go first."""
+        if self._closed:
+            return
+        if urgent and key in self._processing:
+            self._hurry.add(key)
+        elif urgent and self._waiting.pop(key, self) is None:
+            self._urgent[key] = None
+        if key in self._dirty:
             return
         self._dirty[key] = self._clock()
         self._metrics.queue_adds.inc()
         if key not in self._processing:
-            self._put(key)
+            self._put(key, urgent=urgent)
 
     def add_after(self, key: Key, delay: float) -> None:
         """Ask for a pass after `delay` seconds. The key's next pass takes the wish back:
@@ -132,13 +142,13 @@ class WorkQueue(Generic[Key]):
 
     async def get(self) -> Key | None:
         """Wait for a key and take it; None: the queue was closed. `done` must follow."""
-        while not self._waiting:
+        while not len(self):
             if self._closed:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        key = self._waiting.popleft()
-        self._metrics.queue_depth.set(len(self._waiting))
+        key, _ = (self._urgent or self._waiting).popitem(last=False)
+        self._metrics.queue_depth.set(len(self))
         self._metrics.queue_latency.observe(max(0.0, self._clock() - self._dirty.pop(key)))
         self._processing.add(key)
         self._timers.cancel(key)
@@ -147,14 +157,18 @@ class WorkQueue(Generic[Key]):
     def done(self, key: Key) -> None:
         """Give `key` back; it waits again at once if it was added meanwhile."""
         self._processing.discard(key)
+        urgent = key in self._hurry
+        self._hurry.discard(key)
         if key in self._dirty and not self._closed:
-            self._put(key)
+            self._put(key, urgent=urgent)
 
     def close(self) -> None:
         """Take no more keys and send the workers home after what they are doing."""
         self._closed = True
+        self._urgent.clear()
         self._waiting.clear()
         self._dirty.clear()
+        self._hurry.clear()
         self._metrics.queue_depth.set(0)
         if self._alarm:
             self._alarm[1].cancel()
@@ -186,9 +200,9 @@ class WorkQueue(Generic[Key]):
                 self._metrics.queue_work.observe(max(0.0, self._clock() - started))
                 self.done(key)
 
-    def _put(self, key: Key) -> None:
-        self._waiting.append(key)
-        self._metrics.queue_depth.set(len(self._waiting))
+    def _put(self, key: Key, *, urgent: bool) -> None:
+        (self._urgent if urgent else self._waiting)[key] = None
+        self._metrics.queue_depth.set(len(self))
         # Every waiting worker wakes and all but one find nothing: with a handful of workers that
         # is cheaper than futures of their own, and no wake-up can go to a cancelled one.
         self._wake.set()

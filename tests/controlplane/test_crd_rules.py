@@ -193,6 +193,36 @@ REFUSED = [
         ("placement.priorityClassName", "PriorityClass"),
         {"placement": {"priorityClassName": "A"}},
     ),
+    Refused(
+        "selector key with a space",
+        ("placement.nodeSelector", "label keys", "nvidia.com/gpu.product"),
+        {"placement": {"nodeSelector": {"gpu product": "a"}}},
+    ),
+    Refused(
+        "selector key with two slashes",
+        ("placement.nodeSelector", "label keys"),
+        {"placement": {"nodeSelector": {"a/b/c": "a"}}},
+    ),
+    Refused(
+        "selector key too long",
+        ("placement.nodeSelector", "label keys", "at most 63"),
+        {"placement": {"nodeSelector": {"a" * 64: "a"}}},
+    ),
+    Refused(
+        "selector value with a space",
+        ("placement.nodeSelector", "label values"),
+        {"placement": {"nodeSelector": {"a": "RTX 5090"}}},
+    ),
+    Refused(
+        "toleration key",
+        ("placement.tolerations.key", "a label key"),
+        tolerate(key="-a", operator="Exists"),
+    ),
+    Refused(
+        "toleration value",
+        ("placement.tolerations.value", "a label value"),
+        tolerate(key="a", value="a/b"),
+    ),
     Refused("Equal without key", ("tolerations", "set key"), tolerate(value="a")),
     Refused(
         "Exists with value",
@@ -278,7 +308,11 @@ ACCEPTED: dict[str, Manifest] = {
     ),
     "tolerations": {
         "placement": {
-            "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-5090"},
+            "nodeSelector": {
+                "nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-5090",
+                "a.b-c.example/D_e.f-" + "g" * 56: "h" * 63,
+                "empty": "",
+            },
             "tolerations": [
                 {"operator": "Exists"},
                 {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"},

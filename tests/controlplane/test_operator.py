@@ -18,7 +18,6 @@ from reflex_e2e.kubectl import ROOT, Cluster
 from reflex_e2e.waiting import wait_for
 
 import scripted_engine
-from audit import AuditLog, summary
 from operator_process import OperatorProcess
 from reflex_lab.controlplane import ControlPlane
 from reflex_lab.tools import Tools
@@ -27,8 +26,6 @@ pytestmark = pytest.mark.controlplane
 
 SAMPLES = ROOT / "manifests/samples"
 REASON_WITHIN = 10.0
-IDLE_MODELS = 100
-IDLE_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -348,55 +345,8 @@ def test_a_standby_answers_its_probes_and_takes_over(
             operator.start()
 
 
-def test_a_hundred_idle_models_cost_no_write_and_a_restart_none(
-    cluster: Cluster,
-    plane: ControlPlane,
-    operator: OperatorProcess,
-    engine: scripted_engine.ScriptedEngine,
-    namespace: str,
-) -> None:
-    plane.add_gpu_nodes(IDLE_MODELS + 5)
-    names = [f"idle-{number:03d}" for number in range(IDLE_MODELS)]
-    engine.names.update(names)
-    audit = AuditLog(path=plane.audit_log)
-    audit.mark()
-    apply(cluster, namespace, *(model(name) for name in names))
-
-    def all_serve() -> bool:
-        models = cluster.list("reflexmodels", namespace)
-        serving = [
-            one
-            for one in models
-            for condition in (one.get("status") or {}).get("conditions") or []
-            if condition["type"] == "Ready" and condition["status"] == "True"
-        ]
-        return len(serving) == IDLE_MODELS
-
-    wait_for("all models serve", all_serve, within=240, every=1)
-    writes = [one for one in audit.operator_writes() if one.namespace == namespace]
-    failed = [one for one in writes if one.code >= 400]
-    assert not failed, summary(failed)
-
-    def quiet() -> bool:
-        audit.mark()
-        time.sleep(5)  # what is measured: five seconds without a write
-        return audit.operator_writes() == []
-
-    wait_for("the operator is quiet", quiet, within=90)
-    audit.mark()
-    time.sleep(IDLE_SECONDS)  # what is measured: two minutes at rest
-    assert summary(audit.operator_writes()) == {}
-
-    operator.stop()
-    operator.start()
-    before = engine.asked
-    wait_for("all engines were asked again", lambda: engine.asked >= before + 1, within=60)
-    time.sleep(20)  # what is measured: a restart, until after its first quiet ten seconds
-    assert summary(audit.operator_writes()) == {}
-
-
 def hub_model(name: str, repo: str, context: int, **spec: Any) -> dict[str, Any]:
-    """A model by its repository: the catalogue knows its size, so nothing is asked."""
+    """A model of a repository that the catalogue knows: nothing is asked."""
     source = {"huggingFace": {"repo": repo, "revision": "0" * 40}}
     engine = {"device": "cuda", "contextLength": context}
     return model(name, source=source, engine=engine, **spec)

@@ -1,10 +1,11 @@
 """The decision about one ReflexModel."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from reflex_api.conditions import ConditionType, Reason
+from reflex_api.conditions import Condition, ConditionType, Reason
 from reflex_api.errors import SpecError
 from reflex_api.model import Activation, Device, ReflexModel
 from reflex_operator.builders.cache import is_cached, source_revision
@@ -27,8 +28,10 @@ from reflex_operator.reconcile.revisions import engine_args
 from reflex_operator.reconcile.scheduling import gpu_holder
 from reflex_operator.reconcile.verification import verification
 
-_FIRST_STATUS_AFTER: Final = timedelta(seconds=2)
-"""The first status waits this long for the pod, so that a quick start costs one write less."""
+_FIRST_STATUS_AFTER: Final = timedelta(seconds=3)
+"""The first status waits this long for the engine, so that a quick start costs one or two writes.
+The API's times have whole seconds, so it is from 2 to 3 s."""
+_EARLY: Final = {Reason.WAITING_FOR_SCHEDULER, Reason.ENGINE_STARTING}
 _FIRST_NUMBERS_AFTER: Final = timedelta(seconds=5)
 """And so long for the first numbers of a download."""
 _UNDER_WAY: Final = {Reason.INSPECTING, Reason.DOWNLOADING}
@@ -176,6 +179,8 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         download=cache.download,
     )
     events = status.transition_events(model.status, seen)
+    if _waits_as_before(model, seen, findings[ConditionType.READY].reason):
+        new_status = None
     if standing.template and not (cache.complete or stopped):
         # Ready speaks of the engine that serves on: the new weights have events of their own.
         events += status.transition_events(model.status, seen, ConditionType.MODEL_CACHED)
@@ -372,6 +377,12 @@ def _secret_wait(snapshot: ModelSnapshot, model: ReflexModel) -> timedelta | Non
     return _LOOK_AGAIN if missing and not _owns_keys(model) else None
 
 
+def _waits_as_before(model: ReflexModel, seen: Sequence[Condition], reason: Reason) -> bool:
+    """Return whether only counts changed while the scheduler decides: its verdict is news."""
+    told = model.status.get("conditions") == [one.to_manifest() for one in seen]
+    return told and reason is Reason.WAITING_FOR_SCHEDULER
+
+
 def _first_status_wait(
     model: ReflexModel, cache: weights.Weights, reason: Reason, now: datetime
 ) -> timedelta | None:
@@ -380,7 +391,7 @@ def _first_status_wait(
     if not model.status.get("conditions"):
         since = since or model.creation_timestamp
     under_way = reason in _UNDER_WAY and cache.download is None
-    if since is None or not (reason is Reason.WAITING_FOR_SCHEDULER or under_way):
+    if since is None or not (reason in _EARLY or under_way):
         return None
     left = since + (_FIRST_NUMBERS_AFTER if under_way else _FIRST_STATUS_AFTER) - now
     return left if left > timedelta(0) else None

@@ -18,7 +18,7 @@ CLUSTER = {
     ("", "pods/log", ""): {"get"},
     ("", "pods/status", ""): {"patch"},
     ("", "nodes", ""): {"list", "watch"},
-    ("events.k8s.io", "events", ""): {"create"},
+    ("", "events", ""): {"create"},
 }
 OWN_NAMESPACE = {
     ("coordination.k8s.io", "leases", ""): {"create"},

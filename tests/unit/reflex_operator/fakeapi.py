@@ -33,6 +33,8 @@ class FakeApi:
         self.version = 100
         self.answers: list[web.Response] = []  # sent before anything is looked at
         self.logs: dict[tuple[str, bool], str] = {}  # by pod and whether the previous run's
+        self.refused: dict[str, str] = {}  # plural: why applies to it are forbidden
+        self.creates_nothing_in = ""  # a namespace that is being deleted
         self._applied: dict[tuple[str, str, str, str], Object] = {}
 
     @property
@@ -52,6 +54,10 @@ class FakeApi:
 
     def get(self, kind: str, name: str, namespace: str = "default") -> Object:
         return self.objects[KINDS[kind].plural, namespace, name]
+
+    def events(self) -> list[Object]:
+        """Return the Events in the order of their names, as a list of the real server is."""
+        return [one for key, one in sorted(self.objects.items()) if key[0] == "events"]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path))
@@ -101,6 +107,8 @@ class FakeApi:
         self, request: web.Request, plural: str, namespace: str, body: Any
     ) -> web.Response:
         if request.method == "POST":
+            if namespace == self.creates_nothing_in:
+                return _ending(plural, namespace)
             key = (plural, namespace, body["metadata"]["name"])
             if key in self.objects:
                 return _status(409, "already exists")
@@ -121,11 +129,18 @@ class FakeApi:
 
     def _apply(self, key: tuple[str, str, str], sub: str, body: Object) -> web.Response:
         live = self.objects.get(key)
+        if key[0] in self.refused:
+            return _status(403, self.refused[key[0]])
         if live is None and sub:
             return _status(404, "not found")
+        if live is None and key[1] == self.creates_nothing_in:
+            return _ending(key[0], key[1])
         uid = body["metadata"].pop("uid", None)
         if live is not None and uid is not None and uid != live["metadata"]["uid"]:
             return _status(409, "uid mismatch")
+        version = body["metadata"].pop("resourceVersion", None)
+        if live is not None and version not in (None, live["metadata"]["resourceVersion"]):
+            return _status(409, "the object has been modified")
         new = copy.deepcopy(live) if live else {"metadata": {"uid": f"uid-{self.version + 1}"}}
         _remove(new, self._applied.get((*key, sub), {}), body)
         _merge(new, copy.deepcopy(body))
@@ -174,6 +189,17 @@ async def serving(fake: FakeApi, metrics: Metrics | None = None) -> AsyncIterato
 
 def _status(code: int, message: str) -> web.Response:
     return web.json_response({"kind": "Status", "code": code, "message": message}, status=code)
+
+
+def _ending(plural: str, namespace: str) -> web.Response:
+    body = {
+        "kind": "Status",
+        "code": 403,
+        "message": f"{plural} is forbidden: unable to create new content in namespace {namespace}"
+        " because it is being terminated",
+        "details": {"causes": [{"reason": "NamespaceTerminating"}]},
+    }
+    return web.json_response(body, status=403)
 
 
 def _merge(into: Object, new: Object) -> None:

@@ -50,9 +50,15 @@ def model(name: str = "tiny", uid: str = "uid-tiny") -> Object:
 
 class Rig:
     def __init__(
-        self, fake: FakeApi, controller: Controller, queue: WorkQueue[ModelKey], store: Store
+        self,
+        fake: FakeApi,
+        controller: Controller,
+        queue: WorkQueue[ModelKey],
+        store: Store,
+        metrics: Metrics,
     ) -> None:
         self.fake, self.controller, self.queue, self.store = fake, controller, queue, store
+        self.metrics = metrics
 
     async def settle(self) -> None:
         """Work until nothing waits; timers are not waited for."""
@@ -62,7 +68,8 @@ class Rig:
                 await asyncio.sleep(0.005)
                 if self.queue.idle:
                     break
-        running.cancel()
+        running.cancel()  # and waited for, lest it begins a pass that the cancellation cuts
+        await asyncio.gather(running, return_exceptions=True)
 
     def condition(self, name: str) -> Object:
         conditions = self.fake.get("ReflexModel", "tiny")["status"]["conditions"]
@@ -95,7 +102,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
         )
         await controller.relist()
         try:
-            yield Rig(fake, controller, queue, store)
+            yield Rig(fake, controller, queue, store, metrics)
         finally:
             queue.close()
             await prober.close()
@@ -276,3 +283,60 @@ async def test_the_memory_choice_survives_a_restart_with_another_gpu() -> None:
     async with rig(fake) as r:
         await r.settle()
     assert fake.writes == []
+
+
+async def test_a_rival_does_not_make_the_operator_write_for_ever() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+        for _ in range(40):
+            live = fake.get("Service", "tiny")
+            live["spec"]["selector"] = {"app": "theirs"}
+            r.controller.observe("MODIFIED", fake.add(live))
+            await r.settle()
+        writes = [one for one in fake.writes if one[1].endswith("/services/tiny")]
+        assert len(writes) == 10
+        assert r.metrics.registry.get_sample_value(
+            "reflex_writes_held_total", {"kind": "Service"}
+        ) == 1.0  # fmt: skip
+        assert r.metrics.registry.get_sample_value("reflex_reconcile_total", {"result": "restless"})
+
+
+async def test_a_namespace_that_is_being_deleted_is_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        await r.settle()
+        fake.creates_nothing_in = "default"
+        fake.requests.clear()
+        for plural in ("deployments", "services", "networkpolicies"):
+            gone = fake.objects.pop((plural, "default", "tiny"))
+            fake.version += 1
+            gone["metadata"]["resourceVersion"] = str(fake.version)
+            r.controller.observe("DELETED", gone)
+            await r.settle()
+        assert len(fake.writes) <= 2, "one attempt told it all"
+        assert not [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")]
+        # The namesake in a new namespace is another model.
+        fake.creates_nothing_in = ""
+        fake.objects.clear()
+        r.controller.observe("ADDED", fake.add(model(uid="uid-later")))
+        await r.settle()
+        assert ("deployments", "default", "tiny") in fake.objects
+
+
+async def test_a_refusal_is_told_once_where_no_condition_shows_it() -> None:
+    fake = FakeApi()
+    fake.add(model())
+    async with rig(fake) as r:
+        fake.refused["networkpolicies"] = "policies are not for you"
+        await r.settle()
+        for _ in range(3):
+            r.queue.add(KEY)
+            await r.settle()
+        told = [one for one in fake.events() if one["reason"] == "ApplyFailed"]
+        assert len(told) == 1
+        assert "policies are not for you" in told[0]["message"]

@@ -21,7 +21,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> module.OperatorSe
 
 def test_defaults_need_only_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, REFLEX_NAMESPACE="reflex-system")
-    assert (settings.http_port, settings.lease_duration, settings.workers) == (8080, 15, 8)
+    assert (settings.http_port, settings.lease_duration, settings.workers) == (8080, 15, 16)
     assert settings.identity
 
 

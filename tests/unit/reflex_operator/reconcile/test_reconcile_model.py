@@ -66,7 +66,31 @@ def test_the_first_status_of_a_new_model_waits_for_its_pod() -> None:
     world.model["metadata"]["creationTimestamp"] = states.timestamp(states.NOON)
     plan = world.plan()
     assert plan.status is None
-    assert plan.requeue_after == timedelta(seconds=2)
+    assert plan.requeue_after == timedelta(seconds=3)
+
+
+def test_the_first_status_of_a_quick_start_waits_for_the_engine() -> None:
+    world = with_pod()
+    world.model["status"] = {}
+    created = states.NOON - timedelta(seconds=50)
+    world.model["metadata"]["creationTimestamp"] = states.timestamp(created)
+    world.now = created + timedelta(seconds=1)
+    assert world.plan().status is None
+    assert world.plan().events == ()
+
+
+def test_counts_alone_cost_no_write_while_the_scheduler_decides() -> None:
+    world = applied(states.World(model=states.model()))
+    world.carry_out(world.plan())
+    assert states.condition(world, "Ready")["reason"] == "WaitingForScheduler"
+    deployment = world.child("Deployment")
+    assert deployment is not None
+    world.pods = [states.engine_pod(deployment, node="", scheduled=None)]
+    assert world.plan().status is None
+    world.pods = [states.engine_pod(deployment)]
+    status = world.plan().status
+    assert status is not None
+    assert status["replicas"] == 1
 
 
 @pytest.mark.parametrize(
