@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -110,9 +111,18 @@ def start_lab(gpu_nodes: int = 0) -> None:
 
 
 def install(
-    cluster: Cluster, images: dict[str, str], *, replicas: int = 1, pull_policy: str = "Never"
+    cluster: Cluster,
+    images: dict[str, str],
+    *,
+    replicas: int = 1,
+    pull_policy: str = "Never",
+    values: Mapping[str, str] | None = None,
 ) -> None:
-    """Install or upgrade the chart and wait until the operator is ready."""
+    """Install or upgrade the chart and wait until the operator is ready.
+
+    Args:
+        values: further values of the chart, by their path.
+    """
     repository, _, tag = images["reflex"].rpartition(":")
     cluster.helm(
         "upgrade", "--install", "reflex", str(ROOT / "charts/reflex"),
@@ -122,5 +132,7 @@ def install(
         "--set", f"image.pullPolicy={pull_policy}",
         "--set-string", f"engine.images.cpu={images['engine-cpu']}",
         "--set", f"replicaCount={replicas}",
+        *(word for path, value in (values or {}).items()
+          for word in ("--set-string", f"{path}={value}")),
         "--wait", "--timeout", "3m",
     )  # fmt: skip
