@@ -35,6 +35,7 @@ _TRANSIENT: Final = {
     Reason.DOWNLOAD_TRUNCATED,
     Reason.DOWNLOAD_EVICTED,
 }
+_SIGKILLED: Final = 137
 _TAIL: Final = 200
 
 
@@ -91,7 +92,8 @@ def read_job(job: Manifest, pods: Iterable[Manifest]) -> Attempt:
     failed: Manifest | None = conditions.get("Failed")
     ended = conditions.get("Complete") or failed or {}
     failure = _job_failure(failed, own) if failed else None
-    lost = failed is not None and failed.get("reason") != "DeadlineExceeded" and not own
+    over = failed is not None and failed.get("reason") != "DeadlineExceeded"
+    lost = over and (not own or _was_killed(own[-1]))
     return Attempt(
         manifest=job,
         pods=tuple(own),
@@ -180,6 +182,12 @@ def read_result(terminated: Manifest | None) -> WeightsResult | None:
         return WeightsResult.model_validate_json((terminated or {}).get("message") or "")
     except ValidationError:
         return None
+
+
+def _was_killed(pod: Manifest) -> bool:
+    """Return whether somebody killed the program before it could say a word."""
+    ended = _terminated(pod) or {}
+    return ended.get("exitCode") == _SIGKILLED and not ended.get("message")
 
 
 def _job_failure(condition: Manifest, pods: list[Manifest]) -> Finding:

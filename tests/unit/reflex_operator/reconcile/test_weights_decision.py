@@ -374,6 +374,15 @@ def test_a_passing_failure_is_tried_again_after_a_growing_pause() -> None:
     assert retry_pause(99) == timedelta(minutes=30)
 
 
+def test_a_download_that_was_killed_without_a_word_is_tried_again() -> None:
+    w = failed(states.ended("", code=137))
+    assert states.condition(w, "Ready")["reason"] == "DownloadFailed"
+    w.now += retry_pause(0)
+    w.settle()
+    assert w.jobs_started == 2
+    assert states.condition(w, "Ready")["reason"] == "Serving"
+
+
 def test_another_source_is_fetched_while_the_old_engine_serves() -> None:
     w = world()
     w.settle()
