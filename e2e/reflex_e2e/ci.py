@@ -72,6 +72,7 @@ def wheel() -> None:
         pytest(
             "-o", f"pythonpath={paths}", "tests/unit/reflex_api", "tests/unit/reflex_operator",
             "tests/unit/reflex_weights",
+            "tests/unit/reflex_routing",
             env={"PYTHONPATH": str(installed)},
         )  # fmt: skip
 
