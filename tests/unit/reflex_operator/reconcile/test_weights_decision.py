@@ -376,6 +376,7 @@ def test_a_passing_failure_is_tried_again_after_a_growing_pause() -> None:
 
 def test_a_download_that_was_killed_without_a_word_is_tried_again() -> None:
     w = failed(states.ended("", code=137))
+    w.carry_out(w.plan())
     assert states.condition(w, "Ready")["reason"] == "DownloadFailed"
     w.now += retry_pause(0)
     w.settle()
