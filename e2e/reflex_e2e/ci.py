@@ -50,6 +50,11 @@ def unit() -> None:
     pytest("tests/unit", "tests/property")
 
 
+def corpus() -> None:
+    """The repair loop with the real rustc over the broken crates; skipped where there is none."""
+    pytest("tests/corpus")
+
+
 def wheel() -> None:
     """The same unit tests against the built wheel, so that no file is missing from it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -71,8 +76,9 @@ def wheel() -> None:
             raise CommandError(f"the wheel's package is not the one that is imported: {where}")
         pytest(
             "-o", f"pythonpath={paths}", "tests/unit/reflex_api", "tests/unit/reflex_operator",
-            "tests/unit/reflex_weights",
+            "tests/unit/reflex_loop",
             "tests/unit/reflex_routing",
+            "tests/unit/reflex_weights",
             env={"PYTHONPATH": str(installed)},
         )  # fmt: skip
 
@@ -118,6 +124,7 @@ def checked(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
 PHASES: dict[str, Callable[[], None]] = {
     "lint": lint,
     "unit": unit,
+    "corpus": corpus,
     "wheel": wheel,
     "contract": contract,
     "controlplane": controlplane,

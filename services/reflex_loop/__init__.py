@@ -1,0 +1,1 @@
+"""Repairs Rust that does not compile: check, ask, patch, verify, accept or roll back."""

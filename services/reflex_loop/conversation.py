@@ -1,0 +1,184 @@
+"""What is asked next: a growing chat for large models, single small questions for small ones."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from reflex_loop import render_compact, render_full
+from reflex_loop.assessment import Assessment
+from reflex_loop.patch import COMPACT_SCHEMA, SCHEMA
+from reflex_loop.protocols import Message
+from reflex_loop.root_cause import Cause
+from reflex_loop.rust_source import words
+from reflex_loop.settings import Renderer, Settings
+from reflex_loop.snapshot import Snapshot
+
+_KEPT_REPLY: Final = 6_000  # characters of a reply that stay in the chat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A prompt's content.
+
+    Attributes:
+        causes: the errors in it.
+        paths: the files whose code is in it.
+        tokens: estimated, of all messages.
+        is_repeat: the same bytes were asked before, so a greedy model would answer the same.
+    """
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any]
+    causes: tuple[Cause, ...]
+    paths: tuple[str, ...]
+    has_unsafe: bool
+    tokens: int
+    is_repeat: bool = False
+
+    def text(self) -> str:
+        """Return all messages in one."""
+        return "".join(f"\x02{each.role}\x03{each.content}" for each in self.messages)
+
+
+class Conversation(Protocol):
+    """Remembers what was asked and answered."""
+
+    def question(self, state: Assessment, shown: Snapshot) -> Question | None:
+        """Return the next question, or None when nothing is left to ask."""
+
+    def answered(self, reply: str, feedback: str) -> None:
+        """Add a reply and what became of it."""
+
+
+def begin(settings: Settings, shown: Snapshot) -> Conversation:
+    """Return the conversation that the model's renderer needs."""
+    if settings.renderer is Renderer.COMPACT:
+        return CompactConversation(settings)
+    return FullConversation(settings, shown)
+
+
+class FullConversation:
+    """One chat that is only appended to, until it is longer than the model's context."""
+
+    def __init__(self, settings: Settings, shown: Snapshot) -> None:
+        self._settings = settings
+        self._context = render_full.opening(shown)
+        self._turns: list[str] = []
+        self._feedback = ""
+        self._state = ""
+        self._shown: tuple[Cause, ...] = ()
+        self._asked = ""
+
+    def question(self, state: Assessment, shown: Snapshot) -> Question | None:
+        """Return the chat so far with the errors of `state`, unless they were shown last."""
+        if not state.causes:
+            return None
+        pending = len(self._turns) % 2 == 0
+        if not self._turns or (pending and not self._add(state, shown)):
+            # The context is full: begin again, with the errors as they are now.
+            self._turns = [self._problem(state, shown)]
+        self._state = _seen(state, shown)
+        messages = render_full.messages(self._context, self._turns)
+        question = _question(messages, SCHEMA, self._shown, shown, self._settings)
+        text = question.text()
+        repeat, self._asked = text == self._asked, text
+        return question if not repeat else _repeated(question)
+
+    def answered(self, reply: str, feedback: str) -> None:
+        """Add a reply and what became of it."""
+        if len(self._turns) % 2:
+            self._turns.append(reply[:_KEPT_REPLY])
+        self._feedback = feedback
+
+    def _add(self, state: Assessment, shown: Snapshot) -> bool:
+        """Append the feedback and, when they are other ones now, the errors; False: no room."""
+        turn = self._feedback
+        if _seen(state, shown) != self._state:
+            turn += "\n\n" + self._problem(state, shown)
+        count = self._settings.count_tokens
+        turns = [*self._turns, turn]
+        if (
+            count(self._context + render_full.SYSTEM + "".join(turns))
+            > self._settings.prompt_tokens
+        ):
+            return False
+        self._turns = turns
+        return True
+
+    def _problem(self, state: Assessment, shown: Snapshot) -> str:
+        count = self._settings.count_tokens
+        fixed = count(self._context + render_full.SYSTEM)
+        # Half of what is left: attempts are appended, and each brings its own errors.
+        room = max((self._settings.prompt_tokens - fixed) // 2, 256)
+        body, self._shown = render_full.problem(state, shown, room=room, count=count)
+        return body
+
+
+def _seen(state: Assessment, shown: Snapshot) -> str:
+    """Return what the model has seen when it was shown this: the errors and their files."""
+    paths = sorted({cause.diagnostic.path for cause in state.causes})
+    return state.state + "".join(shown.files[path].sha256 for path in paths if path in shown.files)
+
+
+class CompactConversation:
+    """One error at a time, without memory; an error that was asked in vain waits for the others."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._asked: Counter[str] = Counter()
+
+    def question(self, state: Assessment, shown: Snapshot) -> Question | None:
+        """Return the question for the error that was asked for least often."""
+        able = [cause for cause in state.causes if render_compact.can_ask(cause, shown)]
+        if not able:
+            return None
+        prompts = [(render_compact.messages(cause, shown), cause) for cause in able]
+        messages, cause = min(prompts, key=lambda each: self._asked[each[0][0].content])
+        times = self._asked[messages[0].content]
+        self._asked[messages[0].content] += 1
+        question = _question(messages, COMPACT_SCHEMA, (cause,), shown, self._settings)
+        return _repeated(question) if times else question
+
+    def answered(self, reply: str, feedback: str) -> None:
+        """Forget it: the model understands one question only."""
+
+
+def reused(before: str, after: str) -> float:
+    """Return which part of a prompt is the beginning of the next one, from 0 to 1.
+
+    >>> reused("abcd", "abcdef"), reused("abcd", "abxx")
+    (1.0, 0.5)
+    """
+    if not before:
+        return 0.0
+    if after.startswith(before):
+        return 1.0
+    same = next(
+        (at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]),
+        min(len(before), len(after)),
+    )
+    return same / len(before)
+
+
+def _question(
+    messages: tuple[Message, ...],
+    schema: Mapping[str, Any],
+    causes: tuple[Cause, ...],
+    shown: Snapshot,
+    settings: Settings,
+) -> Question:
+    paths = tuple(sorted({cause.diagnostic.path for cause in causes if cause.diagnostic.path}))
+    texts = ["\n".join(shown.lines(path)) for path in paths]
+    return Question(
+        messages=messages,
+        schema=schema,
+        causes=causes,
+        paths=paths,
+        has_unsafe=any("unsafe" in text and "unsafe" in words(text) for text in texts),
+        tokens=sum(settings.count_tokens(each.content) for each in messages),
+    )
+
+
+def _repeated(question: Question) -> Question:
+    return replace(question, is_repeat=True)

@@ -1,0 +1,154 @@
+"""What the loop asks of the world: a compiler, a model, a clock. All three are passed in."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from reflex_loop.diagnostics import Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """What a run of the compiler said.
+
+    Attributes:
+        ok: the compiler ended by itself and found nothing wrong.
+        complete: it was not cut by the deadline or the output limit; an incomplete report with no
+            errors says nothing.
+        detail: why it is not complete, or the last words of a compiler that failed without errors.
+    """
+
+    stream: Stream
+    ok: bool
+    complete: bool = True
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestReport:
+    """What the crate's own tests said; `detail` is the end of their output."""
+
+    __test__ = False  # no test class, whatever pytest thinks of the name
+
+    ok: bool
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class Checker(Protocol):
+    """Runs the compiler on a tree, in whatever confinement it promises."""
+
+    async def check(self, root: Path, *, seconds: float) -> CheckReport:
+        """Compile without producing a program; at most for `seconds`.
+
+        Raises:
+            CheckError: the compiler could not be run at all.
+        """
+        ...
+
+    async def test(self, root: Path, *, seconds: float) -> TestReport:
+        """Build and run the tests; at most for `seconds`.
+
+        Raises:
+            CheckError: they could not be run at all.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One question to a model, with what a router needs to choose who answers.
+
+    Attributes:
+        schema: the JSON Schema of the reply; the same object, and so the same text, every time.
+        attempt: counted from 1.
+        candidate: 0 is the first of several replies to the same prompt.
+        failures: attempts of this repair that were not accepted so far.
+        paths: files whose code is in the prompt.
+        has_unsafe: whether that code has the word `unsafe`.
+    """
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any]
+    max_tokens: int
+    temperature: float = 0.0
+    attempt: int = 1
+    candidate: int = 0
+    failures: int = 0
+    paths: tuple[str, ...] = ()
+    has_unsafe: bool = False
+
+    def text(self) -> str:
+        """Return all of it in order: what the engine's prefix cache sees, up to the template."""
+        return "".join(f"\x02{each.role}\x03{each.content}" for each in self.messages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens of one call; `cached` are those of the prompt that the engine had already."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt=self.prompt + other.prompt,
+            cached=self.cached + other.cached,
+            completion=self.completion + other.completion,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A model's answer.
+
+    Attributes:
+        text: the content, without reasoning.
+        cut: the engine stopped at `max_tokens`.
+        answered_by: the model's name, for people.
+        decision: the router's record of why this model was asked; kept as it is.
+    """
+
+    text: str
+    usage: Usage = field(default_factory=Usage)
+    cut: bool = False
+    answered_by: str = ""
+    cost_usd: Decimal = Decimal(0)
+    decision: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Proposer(Protocol):
+    """Asks a model. Retries, breakers, budgets and the choice of model are its own affair."""
+
+    async def propose(self, prompt: Prompt) -> Reply:
+        """Return one reply.
+
+        Raises:
+            ProposerError: nobody can answer, now or later: the repair ends.
+            TimeoutError: this one took too long: the attempt is lost.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time that only grows, in seconds."""
+
+    def __call__(self) -> float:
+        """Return the seconds since some moment."""
+        ...
+
+
+monotonic: Clock = time.monotonic

@@ -1,0 +1,5 @@
+use tally::marks::marks;
+
+fn main() {
+    println!("{}", marks(12));
+}

@@ -1,0 +1,4 @@
+mod model;
+mod report;
+
+pub use report::summary;

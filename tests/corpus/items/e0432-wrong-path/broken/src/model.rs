@@ -1,0 +1,4 @@
+pub struct Entry {
+    pub name: String,
+    pub score: u32,
+}

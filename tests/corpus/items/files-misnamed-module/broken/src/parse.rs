@@ -1,0 +1,3 @@
+pub fn number(text: &str) -> Option<u32> {
+    text.parse().ok()
+}

@@ -1,0 +1,3 @@
+pub fn level(full: u32, used: u32) -> u32 {
+    100 * used / full
+}

@@ -1,0 +1,8 @@
+﻿pub fn twice(value: u32) -> u32 {
+    2 * valeu
+}
+
+#[test]
+fn doubles() {
+    assert_eq!(twice(4), 8);
+}

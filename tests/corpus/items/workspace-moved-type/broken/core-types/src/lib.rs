@@ -1,0 +1,2 @@
+#[derive(Debug, Default, PartialEq)]
+pub struct UserId(pub u64);
