@@ -171,7 +171,11 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         snapshot,
         model,
         args=engine_args(template),
-        source_revision=_source_revision(model, cache) if revision == revision_of(wanted) else "",
+        source_revision=(
+            _source_revision(model, cache)
+            if revision == revision_of(wanted)
+            else rollout.source_of(snapshot.deployment, revision)
+        ),
         revision=revision,
         pods=pods,
         memory=memory.memory_status(snapshot, model, fit, revision, next(iter(pods), None)),
