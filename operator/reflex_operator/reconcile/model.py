@@ -26,7 +26,7 @@ from reflex_operator.reconcile.plan import (
 )
 from reflex_operator.reconcile.revisions import engine_args
 from reflex_operator.reconcile.scheduling import gpu_holder
-from reflex_operator.reconcile.verification import verification
+from reflex_operator.reconcile.verification import Check, verification
 
 _FIRST_STATUS_AFTER: Final = timedelta(seconds=3)
 """The first status waits this long for the engine, so that a quick start costs one or two writes.
@@ -115,11 +115,20 @@ def _unfit_plan(
     }
     seen = status.conditions(model.status, model.generation, findings, now)
     refused = status.refused(model.status, model.generation, seen, snapshot)
+    live, check = snapshot.deployment, Check()
+    if live is not None:
+        # Fewer engines are no start; more are one, of whatever the live template says.
+        replicas = min(replicas, live["spec"].get("replicas", 1))
+        pods = engine_pods(snapshot.pods, revision_of(live), not_before=model.creation_timestamp)
+        check = verification(snapshot, model, pods, live["spec"]["template"], now)
     return Plan(
         apply=_hold(snapshot, replicas),
         delete=cache.delete,
+        gate=check.gate,
+        probe=check.probe,
         status={**refused, "memory": memory.estimated_status(fit)},
         events=status.transition_events(model.status, seen),
+        requeue_after=check.requeue_after,
     )
 
 
