@@ -116,13 +116,16 @@ class Applier:
                     return Outcome(conflicts=(ref_of(plan.secret.manifest),))
                 writes += 1
             for manifest in _in_order(plan.apply, live):
-                writes += await self._child(key, model, manifest, live[ref_of(manifest)])
+                try:
+                    writes += await self._child(key, model, manifest, live[ref_of(manifest)])
+                except HeldError as error:
+                    held = held or error
+                    if manifest["kind"] == "Deployment":
+                        break  # its Service would select pods that do not come
         except (ForbiddenError, InvalidError) as error:
             refusal = error
         except ForeignError as error:
             return Outcome(writes=writes, conflicts=(error.ref,))
-        except HeldError as error:
-            held = error
         for ref in plan.delete:
             writes += await self._delete(ref, model)
         try:

@@ -131,7 +131,7 @@ class Controller:
             return "unchanged"
         conflicts = self._conflicts.get(key, ())
         if conflicts:
-            conflicts = await self._observer.still_in_conflict(conflicts, model["metadata"]["uid"])
+            conflicts = await self._observer.still_in_conflict(conflicts, model)
             self._set_conflicts(key, conflicts)
         pods = {pod["metadata"]["uid"] for pod in self._store.pods(key)}
         probes = self._prober.results(key, pods)

@@ -7,6 +7,7 @@ from reflex_operator.cluster import Cluster
 from reflex_operator.errors import NotFoundError
 from reflex_operator.keys import Keys
 from reflex_operator.manifest import Manifest, ObjectRef, owned_by
+from reflex_operator.ownership import Claim, claim
 from reflex_operator.reconcile.plan import (
     EngineDefaults,
     ModelKey,
@@ -75,16 +76,16 @@ class Observer:
         )
 
     async def still_in_conflict(
-        self, refs: Iterable[ObjectRef], owner: str
+        self, refs: Iterable[ObjectRef], model: Manifest
     ) -> tuple[ObjectRef, ...]:
-        """Return those of `refs` that still exist under another owner."""
+        """Return those of `refs` that still exist and are somebody else's."""
         taken = []
         for ref in refs:
             try:
                 live = await self._cluster.get(ref)
             except NotFoundError:
                 continue
-            if not owned_by(live, owner):
+            if claim(live, model) is Claim.FOREIGN:
                 taken.append(ref)
         return tuple(taken)
 

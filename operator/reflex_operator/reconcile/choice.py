@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from reflex_api.model import Device, ReflexModel
@@ -90,11 +91,13 @@ def _recorded(deployment: Manifest | None) -> Choice | None:
     annotations = ((deployment or {}).get("metadata") or {}).get("annotations") or {}
     try:
         record: dict[str, Any] = json.loads(annotations.get(ANNOTATION, ""))
-        capacity = record["capacityMi"]
+        capacity, fraction = record["capacityMi"], str(record["fraction"])
+        if fraction:
+            Fraction(fraction)  # to be refused here if it is no number
         return Choice(
             inputs=str(record["inputs"]),
             capacity=None if capacity is None else int(capacity) * MIB,
-            fraction=str(record["fraction"]),
+            fraction=fraction,
             recorded=True,
         )
     except (ValueError, TypeError, KeyError):

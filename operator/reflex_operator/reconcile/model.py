@@ -8,7 +8,7 @@ from typing import Final
 from reflex_api.conditions import Condition, ConditionType, Reason
 from reflex_api.errors import SpecError
 from reflex_api.model import Activation, Device, ReflexModel
-from reflex_operator.builders.cache import is_cached, source_revision
+from reflex_operator.builders.cache import folders_in, is_cached, source_digest, source_revision
 from reflex_operator.builders.engine import engine_deployment, revision_of
 from reflex_operator.builders.secret import keys_secret, secret_name
 from reflex_operator.builders.service import network_policy, service
@@ -26,7 +26,7 @@ from reflex_operator.reconcile.plan import (
 )
 from reflex_operator.reconcile.revisions import engine_args
 from reflex_operator.reconcile.scheduling import gpu_holder
-from reflex_operator.reconcile.verification import verification
+from reflex_operator.reconcile.verification import Check, verification
 
 _FIRST_STATUS_AFTER: Final = timedelta(seconds=3)
 """The first status waits this long for the engine, so that a quick start costs one or two writes.
@@ -115,11 +115,20 @@ def _unfit_plan(
     }
     seen = status.conditions(model.status, model.generation, findings, now)
     refused = status.refused(model.status, model.generation, seen, snapshot)
+    live, check = snapshot.deployment, Check()
+    if live is not None:
+        # Fewer engines are no start; more are one, of whatever the live template says.
+        replicas = min(replicas, live["spec"].get("replicas", 1))
+        pods = engine_pods(snapshot.pods, revision_of(live), not_before=model.creation_timestamp)
+        check = verification(snapshot, model, pods, live["spec"]["template"], now)
     return Plan(
         apply=_hold(snapshot, replicas),
         delete=cache.delete,
+        gate=check.gate,
+        probe=check.probe,
         status={**refused, "memory": memory.estimated_status(fit)},
         events=status.transition_events(model.status, seen),
+        requeue_after=check.requeue_after,
     )
 
 
@@ -139,6 +148,8 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     cache = weights.prepare(snapshot, model, memory=verdict, now=now)
     if unfit is not None:
         return _unfit_plan(snapshot, model, fit, unfit, replicas, cache, now)
+    if not cache.complete:
+        replicas = _startable(snapshot, model, replicas)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
     findings = _findings(snapshot, model, fit, revision, pods, stopped, cache, now)
     standing = rollout.decide(
@@ -171,7 +182,11 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         snapshot,
         model,
         args=engine_args(template),
-        source_revision=_source_revision(model, cache) if revision == revision_of(wanted) else "",
+        source_revision=(
+            _source_revision(model, cache)
+            if revision == revision_of(wanted)
+            else rollout.source_of(snapshot.deployment, revision)
+        ),
         revision=revision,
         pods=pods,
         memory=memory.memory_status(snapshot, model, fit, revision, next(iter(pods), None)),
@@ -183,11 +198,13 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
         new_status = None
     if standing.template and not (cache.complete or stopped):
         # Ready speaks of the engine that serves on: the new weights have events of their own.
-        events += status.transition_events(model.status, seen, ConditionType.MODEL_CACHED)
+        news = status.transition_events(model.status, seen, ConditionType.MODEL_CACHED)
+        events += tuple(one for one in news if one not in events)
     patience = _first_status_wait(model, cache, findings[ConditionType.READY].reason, now)
     if patience:
-        new_status, events = None, ()
         waits.append(patience)
+    if patience or (cache.unheard and _tells_of_trouble(model)):
+        new_status, events = None, ()
     return Plan(
         secret=_secret(snapshot, model),
         delete=cache.delete,
@@ -237,6 +254,8 @@ def _findings(
     if not (cache.complete or stopped or pod):
         scheduled = engine = Finding(status="Unknown", reason=Reason.WAITING_FOR_WEIGHTS)
     cached = cache.finding or weights.cached(model, scheduled)
+    if snapshot.refusal and not (cache.complete or pod) and cached.reason in _UNDER_WAY:
+        cached = Finding(status="False", reason=Reason.APPLY_FAILED, evidence=snapshot.refusal)
     blockers = (scheduled, engine) if engine.status == "True" else (cached, scheduled, engine)
     if stopped and not any(not is_ending(one) for one in snapshot.pods):
         ready = Finding(status="False", reason=stopped)
@@ -403,6 +422,29 @@ def _verdict(
     """Return whether the wanted revision fits, which the download waits for."""
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
     return memory.memory_fits(snapshot, model, fit, revision, _least_ready(pods))
+
+
+def _startable(snapshot: ModelSnapshot, model: ReflexModel, replicas: int) -> int:
+    """Return how many engines may run while the wanted weights are not there.
+
+    The live template may be the one that waits for them: it was applied to a stopped model, or its
+    volume was lost. What runs stays.
+    """
+    live = snapshot.deployment
+    if live is None or source_digest(model.spec.source) not in folders_in(live["spec"]["template"]):
+        return replicas
+    return min(replicas, int(live["spec"].get("replicas", 1)))
+
+
+def _tells_of_trouble(model: ReflexModel) -> bool:
+    """Return whether the status says that the download of this spec is held up."""
+    return any(
+        one.get("type") == ConditionType.MODEL_CACHED.value
+        and one.get("status") == "False"
+        and one.get("reason") not in _UNDER_WAY
+        and one.get("observedGeneration") == model.generation
+        for one in model.status.get("conditions") or []
+    )
 
 
 def _source_revision(model: ReflexModel, cache: weights.Weights) -> str:

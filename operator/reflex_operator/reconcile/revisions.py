@@ -25,6 +25,7 @@ class GoodRevision(BaseModel):
     model_config = ConfigDict(frozen=True)
     revision: str = Field(min_length=1)
     template: Manifest | None = None
+    source: str = ""  # what status.resolved.sourceRevision said of it
 
 
 class FailedRevision(BaseModel):

@@ -133,6 +133,12 @@ def was_verified(snapshot: ModelSnapshot, model: ReflexModel, revision: str) -> 
     )
 
 
+def source_of(live: Manifest | None, revision: str) -> str:
+    """Return what the source of the last good revision was, if it is that one; else nothing."""
+    good = memory_of(live).good
+    return good.source if good and good.revision == revision else ""
+
+
 def ready(found: Finding, rollout: Rollout) -> Finding:
     """Return Ready's finding in view of a failed revision: why it failed comes first."""
     failed = rollout.failed
@@ -176,7 +182,8 @@ def _continued(
     failure = verdict.failure
     failed = failed_revision(revision, failure.reason, failure.evidence, _retry(model))
     restored = {**wanted, "spec": {**wanted["spec"], "template": restorable.template}}
-    memory = Memory(good=GoodRevision(revision=restorable.revision), failed=failed)
+    good = GoodRevision(revision=restorable.revision, source=restorable.source)
+    memory = Memory(good=good, failed=failed)
     return Rollout(
         deployment=with_memory(restored, memory), template=restorable.template, failed=failed
     )
@@ -217,7 +224,10 @@ def _good_when_replaced(
     revision = revision_of(live)
     good = memory_of(live).good
     if (good and good.revision == revision) or was_verified(snapshot, model, revision):
-        return GoodRevision(revision=revision, template=template_of(live))
+        told = model.status.get("resolved") or {}
+        same = told.get("revisionHash") == revision
+        source = (told.get("sourceRevision") if same else "") or source_of(live, revision)
+        return GoodRevision(revision=revision, template=template_of(live), source=source)
     return good
 
 

@@ -83,7 +83,8 @@ def build(
     }
     if memory:
         status["memory"] = memory
-    source_revision = source_revision or (before.get("resolved") or {}).get("sourceRevision", "")
+    if not source_revision and same_revision:
+        source_revision = (before.get("resolved") or {}).get("sourceRevision", "")
     if source_revision:
         status["resolved"]["sourceRevision"] = source_revision
     if download:

@@ -43,6 +43,7 @@ class Weights:
     ask: WeightsRequest | None = None
     download: Manifest | None = None  # status.download
     completed_at: datetime | None = None
+    unheard: bool = False  # the download runs, and nobody asked it yet: a new operator
     requeue_after: timedelta | None = None
 
 
@@ -138,6 +139,12 @@ class _Preparation:
                 return self._run(Step.INSPECT)
             if not self._words_arrived(inspected):
                 return _not_yet(_under_way(Step.INSPECT), requeue_after=_LOOK_AGAIN)
+            pod = inspected.pod
+            if (pod is None or _is_ending(pod)) and not self._of(Step.DOWNLOAD):
+                # Its words went with its node. Without them nothing would keep a download back.
+                again = self._job(Step.INSPECT, inspected.number + 1)
+                gone = _refs((inspected.manifest,))
+                return _not_yet(_under_way(Step.INSPECT), apply=(again,), delete=gone)
         if not may_pull(self._model, memory) and not self._of(Step.DOWNLOAD):
             return _not_yet(memory, delete=self._outdated())
         return self._run(Step.DOWNLOAD)
@@ -183,7 +190,9 @@ class _Preparation:
         ask, wait = self._question(pod) if step is Step.DOWNLOAD else (None, None)
         if pod is not None and not pod["spec"].get("nodeName"):
             wait = _BINDING_TAKES
-        return _not_yet(finding, delete=delete, ask=ask, download=numbers, requeue_after=wait)
+        known = _not_yet(finding, delete=delete, ask=ask, download=numbers, requeue_after=wait)
+        heard = pod is not None and report is not None and report.pod_uid == pod["metadata"]["uid"]
+        return replace(known, unheard=ask is not None and not heard)
 
     def _question(self, pod: Manifest | None) -> tuple[WeightsRequest | None, timedelta | None]:
         """Return what to ask the download pod now, or when to ask it again."""

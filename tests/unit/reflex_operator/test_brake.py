@@ -150,3 +150,28 @@ async def test_a_rival_is_named_once_and_the_status_goes_on() -> None:
         assert '"theirs"' in event["message"]
         assert fake.get("ReflexModel", "a")["status"] == {"observedGeneration": 20}
         assert sum(one is not None and one.begins for one in held) > 1
+
+
+async def test_a_fight_over_one_object_holds_no_other_up() -> None:
+    fake, store, clock = FakeApi(), Store(), Clock()
+    store.observe("ADDED", fake.add(MODEL))
+    policy = {**SERVICE, "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    async with serving(fake) as cluster:
+        keys = Keys(cluster, clock=clock)
+        applier = Applier(cluster, store, keys, identity="pod", now=lambda: NOON, clock=clock)
+
+        def plan(replicas: int) -> Plan:
+            engine = {"replicas": replicas}
+            deployment = {**SERVICE, "apiVersion": "apps/v1", "kind": "Deployment", "spec": engine}
+            return Plan(apply=(policy, deployment))
+
+        for _ in range(WRITES + 1):
+            outcome = await applier.carry_out(MODEL, plan(1))
+            live = fake.get("NetworkPolicy", "a")
+            live["spec"]["ports"][0]["port"] = 99
+            store.observe("MODIFIED", fake.add(live))
+            clock.now += 0.1
+        assert outcome.held is not None
+        outcome = await applier.carry_out(MODEL, plan(0))
+        assert outcome.held is not None
+        assert fake.get("Deployment", "a")["spec"]["replicas"] == 0

@@ -158,3 +158,15 @@ def test_a_claim_wakes_its_model() -> None:
     assert store.observe("ADDED", versioned(claim, 5)).keys == {KEY}
     ref = ObjectRef(kind="PersistentVolumeClaim", namespace="default", name="tiny-cache")
     assert store.get(ref) is not None
+
+
+async def test_a_claim_that_its_owner_leaves_to_the_model_is_no_conflict_any_more() -> None:
+    async with rig() as r:
+        theirs = cache.cache_claim(ReflexModel.parse(states.model(source=HUB, cache={})))
+        note = theirs["metadata"].pop("annotations")
+        theirs["metadata"].pop("ownerReferences", None)
+        ref = ref_of(r.fake.add(theirs))
+        assert await r.observer.still_in_conflict((ref,), MANIFEST) == (ref,)
+        theirs["metadata"]["annotations"] = note
+        r.fake.add(theirs)
+        assert await r.observer.still_in_conflict((ref,), MANIFEST) == ()

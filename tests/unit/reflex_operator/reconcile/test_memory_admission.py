@@ -342,13 +342,15 @@ def test_the_choice_is_recorded_on_the_deployment_and_not_on_its_pods() -> None:
     assert "annotations" not in deployment["spec"]["template"]["metadata"]
 
 
-def test_a_record_that_cannot_be_read_is_made_again() -> None:
+@pytest.mark.parametrize("text", ['{"fraction":', '{"inputs":"%s","capacityMi":1,"fraction":"x"}'])
+def test_a_record_that_cannot_be_read_is_made_again(text: str) -> None:
     one = world(AWQ)
     one.settle()
     before = copy.deepcopy(one.children)
     deployment = one.child("Deployment")
     assert deployment is not None
-    deployment["metadata"]["annotations"][ANNOTATION] = '{"fraction":'
+    inputs = json.loads(deployment["metadata"]["annotations"][ANNOTATION])["inputs"]
+    deployment["metadata"]["annotations"][ANNOTATION] = text.replace("%s", inputs)
     one.settle()
     assert one.children == before
 

@@ -86,6 +86,7 @@ def test_a_change_remembers_what_it_replaces() -> None:
     assert remembered(changed, ANNOTATION_LAST_GOOD) == {
         "revision": before["metadata"]["labels"][LABEL_REVISION],
         "template": before,
+        "source": "/models/reflex-tiny",
     }
     assert ready(changed) == ("True", "Serving")
 
