@@ -173,6 +173,28 @@ def test_a_streaming_request_survives_suspension(model: Model) -> None:
     model.wait_ready()
 
 
+def test_an_eviction_is_named_and_remembered(model: Model, cluster: Cluster) -> None:
+    watch = ReasonWatch(model)
+    fill = "f = open('/tmp/fill', 'wb')\nfor _ in range(1100): f.write(b'x' * (1 << 20))"
+    cluster.kubectl(
+        "exec", f"deployment/{MODEL}", "-n", model.namespace, "--", "python3", "-c", fill
+    )
+    wait_for(
+        "the kubelet evicts the pod",
+        lambda: any(pod["status"].get("reason") == "Evicted" for pod in model.pods()),
+        within=120,
+    )
+
+    def last() -> dict[str, str]:
+        found: dict[str, str] = model.get()["status"]["startup"].get("lastTermination") or {}
+        return found
+
+    wait_for("it is remembered", lambda: last().get("reason") == "PodEvicted", within=30)
+    model.wait_ready()
+    assert "exceeds the limit" in last()["message"]
+    assert "PodEvicted" in watch.stop()
+
+
 def test_a_streaming_request_survives_deletion(model: Model) -> None:
     stream = Stream(model)
     stream.start_and_wait()
