@@ -1,7 +1,6 @@
 """The decision about one ReflexModel."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,19 +12,17 @@ from reflex_operator.builders.engine import engine_deployment, revision_of
 from reflex_operator.builders.secret import keys_secret, secret_name
 from reflex_operator.builders.service import network_policy, service
 from reflex_operator.engines.launcher import KEY_NAMES
-from reflex_operator.manifest import Manifest, ObjectRef
-from reflex_operator.reconcile import failure, memory, nodes, rollout, status, waiting, weights
-from reflex_operator.reconcile.draining import leaving
-from reflex_operator.reconcile.engine import EnginePod, Finding, engine_pods, is_ending
+from reflex_operator.manifest import Manifest
+from reflex_operator.reconcile import failure, memory, rollout, status, waiting, weights
+from reflex_operator.reconcile.engine import Finding, engine_pods
+from reflex_operator.reconcile.findings import UNDER_WAY, findings_of, least_ready, owns_keys
 from reflex_operator.reconcile.plan import (
     ModelSnapshot,
     Plan,
-    ProbeOutcome,
     SecretRequest,
     SecretState,
 )
 from reflex_operator.reconcile.revisions import engine_args
-from reflex_operator.reconcile.scheduling import gpu_holder
 from reflex_operator.reconcile.verification import Check, verification
 
 _FIRST_STATUS_AFTER: Final = timedelta(seconds=3)
@@ -34,11 +31,8 @@ The API's times have whole seconds, so it is from 2 to 3 s."""
 _EARLY: Final = {Reason.WAITING_FOR_SCHEDULER, Reason.ENGINE_STARTING}
 _FIRST_NUMBERS_AFTER: Final = timedelta(seconds=5)
 """And so long for the first numbers of a download."""
-_UNDER_WAY: Final = {Reason.INSPECTING, Reason.DOWNLOADING}
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """For what no watch reports: a Secret that somebody else has to create."""
-
-Findings = dict[ConditionType, Finding]
 
 
 def reconcile(snapshot: ModelSnapshot, now: datetime) -> Plan:
@@ -151,7 +145,7 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     if not cache.complete:
         replicas = _startable(snapshot, model, replicas)
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    findings = _findings(snapshot, model, fit, revision, pods, stopped, cache, now)
+    findings = findings_of(snapshot, model, fit, revision, pods, stopped, cache, now)
     standing = rollout.decide(
         snapshot,
         model,
@@ -166,7 +160,7 @@ def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Pl
     if standing.revision not in ("", revision):
         revision = standing.revision
         pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-        findings = _findings(snapshot, model, fit, revision, pods, stopped, cache, now)
+        findings = findings_of(snapshot, model, fit, revision, pods, stopped, cache, now)
     findings[ConditionType.READY] = rollout.ready(findings[ConditionType.READY], standing)
     seen = status.conditions(model.status, model.generation, findings, now)
     check = verification(snapshot, model, pods, template, now)
@@ -236,164 +230,21 @@ def _hold(snapshot: ModelSnapshot, replicas: int | None) -> tuple[Manifest, ...]
     return (manifest,) if manifest else ()
 
 
-def _findings(
-    snapshot: ModelSnapshot,
-    model: ReflexModel,
-    fit: memory.Estimate,
-    revision: str,
-    pods: tuple[EnginePod, ...],
-    stopped: Reason | None,
-    cache: weights.Weights,
-    now: datetime,
-) -> Findings:
-    pod = _least_ready(pods)
-    scheduled = _scheduled(snapshot, model, pods, stopped)
-    engine = _engine(snapshot, model, pod, stopped, scheduled, now)
-    if engine.reason in (Reason.ENGINE_STOPPING, Reason.WAITING_FOR_SCHEDULER):
-        engine = nodes.thrown_out(snapshot.pods, revision, pod) or engine
-    if not (cache.complete or stopped or pod):
-        scheduled = engine = Finding(status="Unknown", reason=Reason.WAITING_FOR_WEIGHTS)
-    cached = cache.finding or weights.cached(model, scheduled)
-    if snapshot.refusal and not (cache.complete or pod) and cached.reason in _UNDER_WAY:
-        cached = Finding(status="False", reason=Reason.APPLY_FAILED, evidence=snapshot.refusal)
-    blockers = (scheduled, engine) if engine.status == "True" else (cached, scheduled, engine)
-    if stopped and not any(not is_ending(one) for one in snapshot.pods):
-        ready = Finding(status="False", reason=stopped)
-    else:
-        broken = [one for one in blockers if one.status == "False"]
-        waiting = [one for one in (scheduled, engine) if one.status == "Unknown"]
-        short = len(pods) < model.spec.replicas and not stopped
-        ready = next(iter([*broken, *waiting]), None) or Finding(
-            status="True", reason=Reason.SERVING
-        )
-        if ready.status == "Unknown" or (ready.status == "True" and short):
-            reason = ready.reason if ready.status == "Unknown" else Reason.WAITING_FOR_SCHEDULER
-            ready = Finding(status="False", reason=reason, evidence=ready.evidence)
-    return {
-        ConditionType.ACCEPTED: Finding(status="True", reason=Reason.ACCEPTED),
-        ConditionType.MEMORY_FITS: memory.memory_fits(snapshot, model, fit, revision, pod),
-        ConditionType.MODEL_CACHED: cached,
-        ConditionType.SCHEDULED: scheduled,
-        ConditionType.ENGINE_READY: engine,
-        ConditionType.RESIDENT: _resident(engine, snapshot, pods),
-        ConditionType.READY: ready,
-    }
-
-
-def _least_ready(pods: tuple[EnginePod, ...]) -> EnginePod | None:
-    """Return the pod that holds the model back: with one replica, the only one."""
-    return min(
-        pods, key=lambda pod: (pod.ready, pod.containers_ready, bool(pod.node)), default=None
-    )
-
-
-def _scheduled(
-    snapshot: ModelSnapshot,
-    model: ReflexModel,
-    pods: tuple[EnginePod, ...],
-    stopped: Reason | None,
-) -> Finding:
-    if stopped:
-        return Finding(status="False", reason=stopped)
-    refused = _create_failure(snapshot.deployment) if len(pods) < model.spec.replicas else ""
-    if refused:
-        return Finding(status="False", reason=Reason.POD_CREATE_FAILED, evidence=refused)
-    pod = _least_ready(pods)
-    if pod is None:
-        return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
-    if pod.scheduled.reason is Reason.INSUFFICIENT_GPU:
-        ending = [one for one in snapshot.pods if is_ending(one) and one["spec"].get("nodeName")]
-        if stopping := leaving(ending):
-            return stopping  # it holds our GPU
-        selector = model.spec.placement.node_selector
-        holder = gpu_holder(selector, snapshot.nodes, snapshot.peer_pods)
-        if holder:
-            evidence = f"{holder}; scheduler: {pod.scheduled.evidence}"
-            return Finding(status="False", reason=Reason.GPU_HELD_BY_PEER, evidence=evidence)
-    return pod.scheduled
-
-
-def _engine(
-    snapshot: ModelSnapshot,
-    model: ReflexModel,
-    pod: EnginePod | None,
-    stopped: Reason | None,
-    scheduled: Finding,
-    now: datetime,
-) -> Finding:
-    if stopped:
-        return Finding(status="False", reason=stopped)
-    if snapshot.refusal and not (pod and pod.ready):
-        return Finding(status="False", reason=Reason.APPLY_FAILED, evidence=snapshot.refusal)
-    if pod is None:
-        waits = Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
-        return leaving(snapshot.pods) or waits
-    if scheduled.status != "True":
-        return Finding(status="Unknown", reason=Reason.WAITING_FOR_SCHEDULER)
-    if pod.ready:
-        return Finding(status="True", reason=Reason.ENGINE_READY)
-    if snapshot.secret in (SecretState.MISSING, SecretState.KEY_MISSING) and not _owns_keys(model):
-        evidence = f"Secret {model.namespace}/{secret_name(model)}"
-        if snapshot.secret is SecretState.KEY_MISSING:
-            evidence += " has no `api-key`"
-        return Finding(status="False", reason=Reason.SECRET_NOT_FOUND, evidence=evidence)
-    if _node_is_lost(snapshot, pod):
-        return Finding(status="False", reason=Reason.NODE_NOT_READY, evidence=pod.node)
-    if not pod.containers_ready:
-        return failure.engine_finding(snapshot, model, pod, now)
-    probe = snapshot.probe_of(pod.incarnation)
-    if probe is None or probe.failures == 0:
-        return Finding(status="Unknown", reason=Reason.ENGINE_STARTING)
-    reason = {
-        ProbeOutcome.WRONG_MODEL: Reason.WRONG_MODEL_LOADED,
-        ProbeOutcome.UNREACHABLE: Reason.ENGINE_NOT_ANSWERING,
-    }.get(probe.outcome, Reason.VERIFICATION_FAILED)
-    return Finding(status="False", reason=reason, evidence=probe.evidence)
-
-
-def _node_is_lost(snapshot: ModelSnapshot, pod: EnginePod) -> bool:
-    """Return whether the node controller has given the pod's node up."""
-    status = (snapshot.nodes.get(pod.node) or {}).get("status") or {}
-    ready = next((one for one in status.get("conditions") or [] if one["type"] == "Ready"), None)
-    return ready is not None and ready["status"] != "True"
-
-
-def _resident(engine: Finding, snapshot: ModelSnapshot, pods: tuple[EnginePod, ...]) -> Finding:
-    if engine.status == "True":
-        return Finding(status="True", reason=Reason.RESIDENT)
-    stopping = None if pods else leaving([one for one in snapshot.pods if is_ending(one)])
-    if stopping is not None and stopping.reason is Reason.DRAINING:
-        return stopping
-    return replace(engine, status="False")
-
-
-def _create_failure(deployment: Manifest | None) -> str:
-    """Return why the pod was refused (quota, pod security, runtime class), or nothing."""
-    for condition in ((deployment or {}).get("status") or {}).get("conditions") or []:
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return str(condition.get("message") or condition.get("reason"))
-    return ""
-
-
 def _image(snapshot: ModelSnapshot, model: ReflexModel) -> str:
     defaults = snapshot.defaults
     default = defaults.image_cuda if model.spec.engine.device is Device.CUDA else defaults.image_cpu
     return model.spec.engine.image or default
 
 
-def _owns_keys(model: ReflexModel) -> bool:
-    return not model.spec.api_key_secret_ref.name
-
-
 def _secret(snapshot: ModelSnapshot, model: ReflexModel) -> SecretRequest | None:
-    if not _owns_keys(model) or snapshot.secret is not SecretState.MISSING:
+    if not owns_keys(model) or snapshot.secret is not SecretState.MISSING:
         return None
     return SecretRequest(manifest=keys_secret(model), random_keys=KEY_NAMES)
 
 
 def _secret_wait(snapshot: ModelSnapshot, model: ReflexModel) -> timedelta | None:
     missing = snapshot.secret in (SecretState.MISSING, SecretState.KEY_MISSING)
-    return _LOOK_AGAIN if missing and not _owns_keys(model) else None
+    return _LOOK_AGAIN if missing and not owns_keys(model) else None
 
 
 def _waits_as_before(model: ReflexModel, seen: Sequence[Condition], reason: Reason) -> bool:
@@ -409,7 +260,7 @@ def _first_status_wait(
     since = cache.completed_at  # the weights are there, the engine's pod is about to be
     if not model.status.get("conditions"):
         since = since or model.creation_timestamp
-    under_way = reason in _UNDER_WAY and cache.download is None
+    under_way = reason in UNDER_WAY and cache.download is None
     if since is None or not (reason in _EARLY or under_way):
         return None
     left = since + (_FIRST_NUMBERS_AFTER if under_way else _FIRST_STATUS_AFTER) - now
@@ -421,7 +272,7 @@ def _verdict(
 ) -> Finding:
     """Return whether the wanted revision fits, which the download waits for."""
     pods = engine_pods(snapshot.pods, revision, not_before=model.creation_timestamp)
-    return memory.memory_fits(snapshot, model, fit, revision, _least_ready(pods))
+    return memory.memory_fits(snapshot, model, fit, revision, least_ready(pods))
 
 
 def _startable(snapshot: ModelSnapshot, model: ReflexModel, replicas: int) -> int:
@@ -441,7 +292,7 @@ def _tells_of_trouble(model: ReflexModel) -> bool:
     return any(
         one.get("type") == ConditionType.MODEL_CACHED.value
         and one.get("status") == "False"
-        and one.get("reason") not in _UNDER_WAY
+        and one.get("reason") not in UNDER_WAY
         and one.get("observedGeneration") == model.generation
         for one in model.status.get("conditions") or []
     )
@@ -449,8 +300,3 @@ def _tells_of_trouble(model: ReflexModel) -> bool:
 
 def _source_revision(model: ReflexModel, cache: weights.Weights) -> str:
     return source_revision(model.spec.source) if cache.complete else ""
-
-
-def secret_ref(model: ReflexModel) -> ObjectRef:
-    """Return the Secret whose presence the edge reports in the snapshot."""
-    return ObjectRef(kind="Secret", namespace=model.namespace, name=secret_name(model))
