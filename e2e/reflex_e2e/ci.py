@@ -45,7 +45,10 @@ def lint() -> None:
     checked(BIN / "lint-imports", "--no-cache", env={"PYTHONPATH": "operator:services"})
 
 
-PACKAGES = ("reflex_api", "reflex_operator", "reflex_loop", "reflex_routing", "reflex_weights")
+PACKAGES = (
+    "reflex_api", "reflex_operator", "reflex_loop", "reflex_routing", "reflex_runner",
+    "reflex_weights", "reflexctl",
+)  # fmt: skip
 
 
 def unit() -> None:

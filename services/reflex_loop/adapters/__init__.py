@@ -1,0 +1,1 @@
+"""What joins the loop to its surroundings: a sandbox, a router, a cluster."""

@@ -1,0 +1,1 @@
+"""The command line: `reflexctl`, also as `kubectl reflex`."""
