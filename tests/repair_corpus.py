@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reflex_loop.adapters.checker import RunnerChecker
 from reflex_loop.changes import ChangeSet
-from reflex_loop.errors import CheckError
-from reflex_loop.local_checker import Toolchain, UnsandboxedCargo, UnsandboxedRustc
 from reflex_loop.patch import PatchDocument
 from reflex_loop.planning import plan
 from reflex_loop.protocols import Checker
 from reflex_loop.snapshot import Workspace
+from reflex_runner.errors import ToolchainError
+from reflex_runner.local import UnconfinedRunner
+from reflex_runner.toolchain import Toolchain
 
 ITEMS = Path(__file__).parent / "corpus/items"
 OLDEST = (1, 95)  # the codes in the items are those of this rustc: E0412 is E0425 since
@@ -51,9 +53,7 @@ class Item:
 
     def checker(self, scratch: Path) -> Checker:
         """Return the compiler for it."""
-        if self.check == "cargo":
-            return UnsandboxedCargo(toolchain(), scratch)
-        return UnsandboxedRustc(toolchain(), scratch, entry=self.entry)
+        return RunnerChecker(UnconfinedRunner(toolchain(), scratch), entry=self.entry)
 
     def answer(self, edits: Sequence[Mapping[str, Any]] | None = None) -> str:
         """Return the reply of a model that knows the repair."""
@@ -79,7 +79,7 @@ def why_no_rust(linker: bool = False) -> str:
     """Return why tests with a real compiler cannot run here, or nothing."""
     try:
         version = toolchain().version
-    except CheckError as error:
+    except ToolchainError as error:
         return str(error)
     numbers = tuple(int(part) for part in version.split()[1].split("-")[0].split(".")[:2])
     if numbers < OLDEST:

@@ -8,6 +8,7 @@ OUTPUT_BYTES: Final = 16 * 1024 * 1024
 """Of stdout, and again of stderr; a program that writes more is ended."""
 
 Verb = Literal["check", "test"]
+CrateType = Literal["bin", "lib"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class Job:
         entry: the crate's root file, relative to the workspace, where there is no manifest and
             rustc is asked; empty for a cargo package or workspace.
         edition: of the language, for rustc only.
+        crate_type: whether `entry` is a program or a library, for rustc only.
         locked: Cargo.lock must be there and is not changed.
     """
 
@@ -27,6 +29,7 @@ class Job:
     seconds: float
     entry: str = ""
     edition: str = "2021"
+    crate_type: CrateType = "lib"
     locked: bool = False
     output_bytes: int = OUTPUT_BYTES
 
@@ -40,6 +43,7 @@ class Outcome:
         workspace: the folder that stands for the workspace in its output's paths.
         timed_out: the deadline passed; it was killed.
         overflowed: it wrote more than allowed; it was killed.
+        exceeded: which other limit of the sandbox it was killed for; empty for none.
     """
 
     code: int
@@ -48,6 +52,7 @@ class Outcome:
     workspace: str
     timed_out: bool = False
     overflowed: bool = False
+    exceeded: str = ""
     seconds: float = 0.0
 
 

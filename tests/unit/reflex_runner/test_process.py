@@ -1,4 +1,4 @@
-"""The unsandboxed checker's process: bounds, children, and a clean environment."""
+"""A program that is run: its bounds, and its children."""
 
 import asyncio
 import os
@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reflex_loop import process
-from reflex_loop.errors import CheckError
-from reflex_loop.local_checker import Toolchain, UnsandboxedCargo, UnsandboxedRustc
-
-FAKE = Toolchain(bin=Path("/nonexistent/bin"), version="rustc 0")
+from reflex_runner import process
 
 
 async def python(program: str, tmp_path: Path, *, seconds: float = 30) -> process.Finished:
@@ -82,32 +78,3 @@ async def test_a_cancelled_wait_leaves_no_process(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ends(int(pid.read_text()))
-
-
-def test_the_environment_is_built_not_inherited(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_BUILD_TARGET", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "x")
-    env = FAKE.environment(tmp_path)
-    assert not {"RUSTC_WRAPPER", "RUSTFLAGS", "AWS_SECRET_ACCESS_KEY"} & set(env)
-    assert env["CARGO_NET_OFFLINE"] == "true"
-    assert env["CARGO_TARGET_DIR"].startswith(str(tmp_path))
-
-
-def test_no_rustc_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CheckError, match="no `rustc` on the PATH"):
-        Toolchain.find({"PATH": str(tmp_path)})
-    broken = tmp_path / "rustc"
-    broken.write_text("#!/bin/sh\necho no toolchain >&2\nexit 1\n")
-    broken.chmod(0o755)
-    with pytest.raises(CheckError, match="no toolchain"):
-        Toolchain.find({"PATH": f"{tmp_path}{os.pathsep}/usr/bin:/bin"})
-
-
-async def test_a_compiler_that_cannot_start_is_no_verdict(tmp_path: Path) -> None:
-    (tmp_path / "lib.rs").write_text("")
-    with pytest.raises(CheckError, match="cannot be started"):
-        await UnsandboxedRustc(FAKE, tmp_path / "s", entry="lib.rs").check(tmp_path, seconds=5)
-    with pytest.raises(CheckError, match=r"Cargo\.toml is missing"):
-        await UnsandboxedCargo(FAKE, tmp_path / "s").check(tmp_path, seconds=5)
