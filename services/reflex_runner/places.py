@@ -47,13 +47,23 @@ class Places:
         return self.base / "cargo-home"
 
     @property
+    def aside(self) -> Path:
+        """Return where files wait before they are put in place."""
+        return self.base / "aside"
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Return every folder that `create` makes, but for `aside`."""
+        return (*self.writable, self.empty, self.cargo_home)
+
+    @property
     def writable(self) -> tuple[Path, ...]:
         """Return what the build may write."""
         return (self.workspace, self.target, self.tmp, self.home)
 
     def create(self) -> None:
         """Make the folders that are missing; only their owner may enter them."""
-        for folder in (*self.writable, self.empty, self.cargo_home):
+        for folder in (*self.all, self.aside):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def environment(self, toolchain: Toolchain) -> dict[str, str]:

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reflex_runner.errors import LeftoverError
+
 _CHUNK: Final = 65_536
+_PATIENCE: Final = 30.0
+"""For a program with a lifeline to end its children and itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,8 @@ async def run(
     env: Mapping[str, str],
     seconds: float,
     output_limit: int,
+    lifeline: bytes | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Finished:
     """Run a program in a process group of its own and return what it left.
 
@@ -50,21 +56,28 @@ async def run(
         env: its whole environment.
         seconds: the deadline.
         output_limit: bytes of stdout, and again of stderr.
+        lifeline: what it reads from stdin, which then stays open. Closing it asks the program to
+            end what it started, and itself; only when it does not is it killed.
+        pass_fds: what else it inherits.
 
     Raises:
         OSError: it cannot be started.
+        LeftoverError: it did not follow its lifeline.
     """
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
         env=dict(env),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if lifeline is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        pass_fds=tuple(pass_fds),
         limit=_CHUNK,
     )
+    if process.stdin is not None and lifeline is not None:
+        process.stdin.write(lifeline)
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = bytearray(), bytearray()
@@ -82,10 +95,16 @@ async def run(
         )
         timed_out = not done
     finally:
+        followed = True
+        if process.stdin is not None:
+            process.stdin.close()
+            followed = await _within(ended, _PATIENCE)
         # Also children that outlive it and hold the pipes open.
         _kill(process.pid)
         flooded.cancel()
         await asyncio.gather(ended, process.wait(), *readers, flooded, return_exceptions=True)
+    if not followed:
+        raise LeftoverError("the supervisor of a job had to be killed: what it ran may go on")
     return Finished(
         code=process.returncode if process.returncode is not None else -signal.SIGKILL,
         stdout=bytes(out),
@@ -94,6 +113,21 @@ async def run(
         overflowed=overflow.is_set(),
         seconds=time.monotonic() - began,
     )
+
+
+async def _within(task: asyncio.Task[None], seconds: float) -> bool:
+    """Wait for a task, also when this one is cancelled meanwhile; return whether it ended."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done() and loop.time() < until:
+        try:
+            await asyncio.wait({task}, timeout=until - loop.time())
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and not task.done():
+        raise cancelled
+    return task.done()
 
 
 async def _exited(pid: int) -> None:
