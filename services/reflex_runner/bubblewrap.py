@@ -29,7 +29,7 @@ def command(job: Confinement) -> tuple[str, ...]:
     ]  # fmt: skip
     if job.network:
         out.append("--share-net")
-    mounts = {path: "--ro-bind" for path in (*job.read, job.cwd)}
+    mounts = dict.fromkeys((*job.read, job.cwd), "--ro-bind")
     mounts |= dict.fromkeys(job.write, "--bind")
     for path, option in sorted(mounts.items(), key=lambda mount: len(Path(mount[0]).parts)):
         if Path(path).is_symlink() and Path(path).parent == Path("/"):

@@ -44,7 +44,11 @@ class Registry:
                 remove(link, cargo_home)
             if source is not None and source.exists():
                 link.symlink_to(source.resolve())
-        for name in ("config.toml", "config"):
+        self.configure(cargo_home)
+
+    def configure(self, cargo_home: Path) -> None:
+        """Put the operator's configuration in place, and no other."""
+        for name in ("config.toml", "config", "credentials.toml", "credentials"):
             (cargo_home / name).unlink(missing_ok=True)
         if self.config is not None:
             shutil.copyfile(self.config, cargo_home / "config.toml")

@@ -70,6 +70,7 @@ def _become(job: Confinement, say: int) -> NoReturn:
     failed, text = "start", ""
     try:
         os.setsid()
+        os.umask(0o022)
         nothing = os.open("/dev/null", os.O_RDONLY)
         os.dup2(nothing, 0)
         os.closerange(3, say)
@@ -89,7 +90,7 @@ def _become(job: Confinement, say: int) -> NoReturn:
         else:
             command = bubblewrap.command(job)
         failed = "start"
-        os.execve(command[0], command, job.env)
+        os.execve(command[0], command, job.env)  # noqa: S606 - as it should be
     except ConfinementError as error:
         text = str(error)
     except BaseException as error:

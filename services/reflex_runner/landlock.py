@@ -33,7 +33,7 @@ _ABSTRACT_SOCKETS, _SIGNALS = 1 << 0, 1 << 1
 
 def abi() -> int:
     """Return the kernel's version of Landlock; 0 where there is none or it is switched off."""
-    return max(0, _libc().syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG))
+    return max(0, int(_libc().syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)))
 
 
 def scope_signals() -> None:

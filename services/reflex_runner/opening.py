@@ -39,7 +39,7 @@ async def open_local(
         NoSandboxError: nothing confines here; with the reasons and what to do.
         ToolchainError: there is no Rust.
     """
-    tools = toolchain or await asyncio.to_thread(Toolchain.find)
+    tools = toolchain if toolchain is not None else await asyncio.to_thread(_found)
     if unsafe_no_sandbox:
         return UnconfinedRunner(tools, scratch, registry)
     reasons = []
@@ -53,6 +53,10 @@ async def open_local(
         else:
             return runner
     raise NoSandboxError(f"no sandbox works here: {'; '.join(reasons)}. What helps: {_HELP}")
+
+
+def _found() -> Toolchain:
+    return Toolchain.find()
 
 
 async def prove(runner: ConfinedRunner, *, shared_machine: bool = True) -> None:

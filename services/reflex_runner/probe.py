@@ -1,9 +1,10 @@
 """Proves a confinement by trying to break it, before anything hostile gets the chance.
 
-The probe is a program that does, under the same rules as a build, what no build may. It reports what
-worked; anything that did is a hole.
+The probe is a program that does, under the same rules as a build, what no build may. It reports
+what worked; anything that did is a hole.
 """
 
+import asyncio
 import json
 import os
 import socket
@@ -56,6 +57,8 @@ if not network:
 holes = [name for name, what in tried.items() if attempt(what)]
 if not attempt(lambda: open(inside, "w").close()):
     holes.append("nothing can be written where a build must write")
+else:
+    os.unlink(inside)
 print(json.dumps(holes))
 """
 
@@ -82,25 +85,9 @@ async def prove(job: Confinement) -> None:
         tempfile.TemporaryDirectory(prefix="reflex-probe-", dir="/var/tmp") as folder,
         socket.create_server(("127.0.0.1", 0)) as server,
     ):
-        secret = Path(folder) / "secret"
-        secret.write_text("secret")
-        facts = [
-            str(secret),
-            str(Path(folder) / "written"),
-            f"{job.write[0]}/.probe",
-            server.getsockname()[1],
-            os.getpid(),
-            job.network,
-        ]
-        program = os.path.realpath(sys.executable)
-        python = (program, "-I", "-S", "-c", _PROGRAM, json.dumps(facts))
-        # Where this Python is no part of the system, it has to be seen by itself.
-        own = sorted({program, os.path.realpath(sys.base_prefix)})
-        trial = replace(job, command=python, read=(*job.read, *own))
-        try:
-            done = await confined.run(trial, seconds=_SECONDS, output_bytes=_OUTPUT)
-        finally:
-            Path(facts[2]).unlink(missing_ok=True)
+        facts = await asyncio.to_thread(_facts, Path(folder), job, server.getsockname()[1])
+        trial = await asyncio.to_thread(_trial, job, facts)
+        done = await confined.run(trial, seconds=_SECONDS, output_bytes=_OUTPUT)
     try:
         holes = json.loads(done.stdout)
     except ValueError:
@@ -108,3 +95,20 @@ async def prove(job: Confinement) -> None:
         raise ConfinementError(f"the self-test of {job.method} failed: {words}") from None
     if holes:
         raise ConfinementError(f"{job.method} does not confine here: {'; '.join(holes)}")
+
+
+def _facts(folder: Path, job: Confinement, port: int) -> list[object]:
+    """Return what the probe has to know, in its order."""
+    secret = folder / "secret"
+    secret.write_text("secret")
+    inside = f"{job.write[0]}/.probe"
+    return [str(secret), str(folder / "written"), inside, port, os.getpid(), job.network]
+
+
+def _trial(job: Confinement, facts: list[object]) -> Confinement:
+    """Return the job with the probe as its command."""
+    program = os.path.realpath(sys.executable)
+    # Where this Python is no part of the system, it has to be seen by itself.
+    own = sorted({program, os.path.realpath(sys.base_prefix)})
+    command = (program, "-I", "-S", "-c", _PROGRAM, json.dumps(facts))
+    return replace(job, command=command, read=(*job.read, *own))
