@@ -36,6 +36,8 @@ def command(job: Confinement) -> tuple[str, ...]:
             out += ["--symlink", os.readlink(path), path]  # /bin, /lib, ...
         elif Path(path).exists():
             out += [option, path, path]
+    # What lies between the mounts is memory: it must not be filled.
+    out += ["--remount-ro", "/dev", "--remount-ro", "/"]
     return (*out, "--", *job.command)
 
 

@@ -115,6 +115,10 @@ INTERNET: tuple[Path, ...] = tuple(
 )  # fmt: skip
 """What finding and trusting a host needs besides."""
 
+CWD = "/usr"
+"""The working folder. cargo reads `.cargo/config.toml` there and in every folder above; none of the
+repository's and none of the user's is among them, wherever the scratch folder lies."""
+
 DEVICES: tuple[Path, ...] = tuple(
     Path(f"/dev/{name}") for name in ("null", "zero", "full", "random", "urandom")
 )

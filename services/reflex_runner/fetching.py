@@ -11,7 +11,7 @@ from typing import Final
 
 from reflex_runner import confined
 from reflex_runner.cargo_home import Registry
-from reflex_runner.confinement import INTERNET, SYSTEM, Bounds, Confinement, Method
+from reflex_runner.confinement import CWD, INTERNET, SYSTEM, Bounds, Confinement, Method
 from reflex_runner.errors import JobError
 from reflex_runner.job import OUTPUT_BYTES, Outcome
 from reflex_runner.places import Places
@@ -79,7 +79,7 @@ class Fetcher:
             method=self.method,
             command=(cargo, "fetch", "--locked", "--manifest-path", str(workspace / "Cargo.toml")),
             env=env,
-            cwd=str(self.places.empty),
+            cwd=CWD,
             read=tuple(map(str, read)),
             write=tuple(map(str, (self.home, self.places.tmp, self.places.home))),
             network=True,

@@ -11,7 +11,7 @@ from typing import Final
 from reflex_runner import confined, process
 from reflex_runner.cargo_home import Registry
 from reflex_runner.commands import Command, commands
-from reflex_runner.confinement import SYSTEM, Bounds, Confinement, Method
+from reflex_runner.confinement import CWD, SYSTEM, Bounds, Confinement, Method
 from reflex_runner.errors import StartError
 from reflex_runner.job import Job, Outcome
 from reflex_runner.mirror import Mirror, remove
@@ -151,7 +151,7 @@ class ConfinedRunner(LocalRunner):
             method=self._method,
             command=command,
             env=places.environment(self._toolchain),
-            cwd=str(places.empty),
+            cwd=CWD,
             read=tuple(map(str, read)),
             write=tuple(map(str, places.writable)),
             protect=(os.getpid(),),

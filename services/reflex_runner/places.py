@@ -38,7 +38,7 @@ class Places:
 
     @property
     def empty(self) -> Path:
-        """Return the working folder: cargo reads `.cargo/config.toml` from here upwards."""
+        """Return a working folder in which there is nothing, where none of the system's will do."""
         return self.base / "empty"
 
     @property
