@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reflex_runner import bubblewrap, landlock
+from reflex_runner.confinement import Method
 from reflex_runner.job import Outcome
 
 LIGHT = (Path(__file__).parent / "sandbox/attacks/light.rs").read_text()
@@ -20,6 +22,49 @@ struct Facts {
     datagram: &'static str, abstract_name: &'static str, port: u16, runner: i32,
 }
 """
+
+
+C = """
+extern "C" {
+    fn fork() -> i32; fn setsid() -> i32; fn kill(pid: i32, signal: i32) -> i32;
+    fn getppid() -> i32; fn raise(signal: i32) -> i32; fn close(fd: i32) -> i32;
+}
+"""
+FORK_BOMB = C + "fn main() { loop { unsafe { fork(); } } }"
+THREAD_BOMB = "fn main() { loop { std::thread::spawn(|| std::thread::park()); } }"
+DAEMON = (
+    C
+    + """
+fn main() { unsafe {
+    if fork() > 0 { return }
+    setsid();
+    if fork() > 0 { std::process::exit(0) }
+    for fd in 0..64 { close(fd); }  // cargo waits for whoever holds its pipes
+    std::thread::sleep(std::time::Duration::from_secs(600));
+} }
+"""
+)
+SLEEPER = "fn main() { std::thread::sleep(std::time::Duration::from_secs(600)) }"
+STOPPER = C + "fn main() { unsafe { kill(getppid(), 19); raise(19); } }"
+KILLER = C + "fn main() { unsafe { kill(-1, 9); } loop {} }"
+ONE_LARGE_FILE = """
+fn main() {
+    let mut f = std::fs::File::create(std::env::var("OUT_DIR").unwrap() + "/x").unwrap();
+    loop { std::io::Write::write_all(&mut f, &[1; 1 << 20]).unwrap() }
+}
+"""
+MANY_LARGE_FILES = """
+fn main() { for n in 0.. {
+    std::fs::write(format!("{}/{n}", std::env::var("OUT_DIR").unwrap()), vec![1; 50 << 20]).unwrap();
+} }
+"""
+MANY_SMALL_FILES = """
+fn main() { for n in 0.. {
+    std::fs::write(format!("{}/{n}", std::env::var("OUT_DIR").unwrap()), "").unwrap();
+} }
+"""
+MEMORY = "fn main() { let mut v = vec![]; loop { v.push(vec![1u8; 1 << 20]) } }"
+FLOOD = 'fn main() { loop { println!("{}", "x".repeat(1000)) } }'
 
 
 @dataclass(frozen=True)
@@ -143,3 +188,13 @@ def end(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def why_not(method: Method) -> str:
+    """Return why a method cannot be tried here, or nothing."""
+    if method == "bubblewrap":
+        return "" if bubblewrap.find() else "bubblewrap is not installed (apt install bubblewrap)"
+    found, needed = landlock.abi(), landlock.SIGNALS_ABI
+    if found >= needed:
+        return ""
+    return f"the kernel has Landlock ABI {found}, and {needed} is needed"

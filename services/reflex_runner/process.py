@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Final
 from reflex_runner.errors import LeftoverError
 
 _CHUNK: Final = 65_536
+_POLL: Final = 0.01
 _PATIENCE: Final = 30.0
 """For a program with a lifeline to end its children and itself."""
 
@@ -98,12 +100,16 @@ async def run(
         followed = True
         if process.stdin is not None:
             process.stdin.close()
-            followed = await _within(ended, _PATIENCE)
+            followed = await _ended_within(process.pid, _PATIENCE)
         # Also children that outlive it and hold the pipes open.
         _kill(process.pid)
         flooded.cancel()
-        await asyncio.gather(ended, process.wait(), *readers, flooded, return_exceptions=True)
+        if followed:
+            await asyncio.gather(ended, process.wait(), *readers, flooded, return_exceptions=True)
     if not followed:
+        # What holds its pipes is not waited for.
+        for task in (ended, *readers):
+            task.cancel()
         raise LeftoverError("the supervisor of a job had to be killed: what it ran may go on")
     return Finished(
         code=process.returncode if process.returncode is not None else -signal.SIGKILL,
@@ -115,19 +121,32 @@ async def run(
     )
 
 
-async def _within(task: asyncio.Task[None], seconds: float) -> bool:
-    """Wait for a task, also when this one is cancelled meanwhile; return whether it ended."""
+async def _ended_within(pid: int, seconds: float) -> bool:
+    """Wait for the end of a process whatever is cancelled meanwhile; return whether it came.
+
+    No task is waited for: when a program ends, asyncio cancels all of them at once, and the job's
+    supervisor would be killed before it has ended what it supervises.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done() and loop.time() < until:
-        try:
-            await asyncio.wait({task}, timeout=until - loop.time())
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None and not task.done():
-        raise cancelled
-    return task.done()
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    cancelled = False
+    try:
+        while not select.select([handle], [], [], 0)[0]:
+            if loop.time() >= until:
+                return False
+            try:
+                await asyncio.sleep(_POLL)
+            except asyncio.CancelledError:
+                cancelled = True
+    finally:
+        os.close(handle)
+    if cancelled and (task := asyncio.current_task()) is not None:
+        task.cancel()  # again, now that nothing is left to wait for
+    return True
 
 
 async def _exited(pid: int) -> None:

@@ -81,4 +81,5 @@ def load_outcome(data: bytes) -> Outcome:
     Raises:
         ValueError: it is none.
     """
-    return Outcome(**OutcomeBody.model_validate_json(data).model_dump())
+    # Not `model_dump`, which would encode the streams again.
+    return Outcome(**dict(OutcomeBody.model_validate_json(data)))

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 import repair_corpus
-from reflex_runner import bubblewrap, landlock
+from hostile_crates import why_not
 from reflex_runner.confinement import Bounds, Method
-
-ABI = landlock.SIGNALS_ABI
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,14 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("rust") and repair_corpus.why_no_rust(linker=True):
             reason = repair_corpus.why_no_rust(linker=True)
             item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def why_not(method: Method) -> str:
-    """Return why a method cannot be tried here, or nothing."""
-    if method == "bubblewrap":
-        return "" if bubblewrap.find() else "bubblewrap is not installed (apt install bubblewrap)"
-    found = landlock.abi()
-    return "" if found >= ABI else f"the kernel has Landlock ABI {found}, and {ABI} is needed"
 
 
 @pytest.fixture(scope="module", params=["landlock", "bubblewrap"])

@@ -6,55 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from hostile_crates import crate, end, programs_under
+from hostile_crates import (
+    DAEMON, FLOOD, FORK_BOMB, KILLER, MANY_LARGE_FILES, MANY_SMALL_FILES, MEMORY, ONE_LARGE_FILE,
+    SLEEPER, STOPPER, THREAD_BOMB, crate, end, programs_under,
+)  # fmt: skip
 from reflex_runner.confinement import Bounds, Method
 from reflex_runner.job import Job, Outcome
 from reflex_runner.local import ConfinedRunner, LocalRunner, UnconfinedRunner
 from repair_corpus import toolchain
 
 pytestmark = pytest.mark.rust
-
-C = """
-extern "C" {
-    fn fork() -> i32; fn setsid() -> i32; fn kill(pid: i32, signal: i32) -> i32;
-    fn getppid() -> i32; fn raise(signal: i32) -> i32; fn close(fd: i32) -> i32;
-}
-"""
-FORK_BOMB = C + "fn main() { loop { unsafe { fork(); } } }"
-THREAD_BOMB = "fn main() { loop { std::thread::spawn(|| std::thread::park()); } }"
-DAEMON = (
-    C
-    + """
-fn main() { unsafe {
-    if fork() > 0 { return }
-    setsid();
-    if fork() > 0 { std::process::exit(0) }
-    for fd in 0..64 { close(fd); }  // cargo waits for whoever holds its pipes
-    std::thread::sleep(std::time::Duration::from_secs(600));
-} }
-"""
-)
-SLEEPER = "fn main() { std::thread::sleep(std::time::Duration::from_secs(600)) }"
-STOPPER = C + "fn main() { unsafe { kill(getppid(), 19); raise(19); } }"
-KILLER = C + "fn main() { unsafe { kill(-1, 9); } loop {} }"
-ONE_LARGE_FILE = """
-fn main() {
-    let mut f = std::fs::File::create(std::env::var("OUT_DIR").unwrap() + "/x").unwrap();
-    loop { std::io::Write::write_all(&mut f, &[1; 1 << 20]).unwrap() }
-}
-"""
-MANY_LARGE_FILES = """
-fn main() { for n in 0.. {
-    std::fs::write(format!("{}/{n}", std::env::var("OUT_DIR").unwrap()), vec![1; 50 << 20]).unwrap();
-} }
-"""
-MANY_SMALL_FILES = """
-fn main() { for n in 0.. {
-    std::fs::write(format!("{}/{n}", std::env::var("OUT_DIR").unwrap()), "").unwrap();
-} }
-"""
-MEMORY = "fn main() { let mut v = vec![]; loop { v.push(vec![1u8; 1 << 20]) } }"
-FLOOD = 'fn main() { loop { println!("{}", "x".repeat(1000)) } }'
 
 
 @pytest.fixture
