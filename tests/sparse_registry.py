@@ -64,7 +64,7 @@ def registry(build_script: str = "") -> Iterator[Registry]:
     made = Registry(_crate(build_script))
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             body = made.answer(self.path)
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))

@@ -58,8 +58,8 @@ def unit() -> None:
 
 
 def corpus() -> None:
-    """The repair loop with the real rustc over the broken crates; skipped where there is none."""
-    pytest("tests/corpus")
+    """The real rustc: over the broken crates, and on hostile ones; skipped where there is none."""
+    pytest("tests/corpus", "tests/sandbox")
 
 
 def wheel() -> None:

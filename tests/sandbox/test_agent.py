@@ -10,7 +10,15 @@ import pytest
 
 from agent_process import TOKEN, AgentProcess, agent
 from hostile_crates import (
-    DAEMON, FORK_BOMB, SLEEPER, crate, in_build_script, programs_under, reports, target, why_not,
+    DAEMON,
+    FORK_BOMB,
+    SLEEPER,
+    crate,
+    in_build_script,
+    programs_under,
+    reports,
+    target,
+    why_not,
 )  # fmt: skip
 from reflex_runner.job import Job
 

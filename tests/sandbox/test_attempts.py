@@ -18,12 +18,38 @@ from repair_corpus import toolchain
 
 pytestmark = pytest.mark.rust
 
-ATTEMPTS = (
-    "read-secret read-passwd list-outside link-to-secret hard-link write-outside append truncate "
-    "rename-outside remove-outside write-tmp tcp-connect tcp-listen udp unix-abstract unix-path "
-    "unix-datagram unix-listen signal-runner trace-runner limit-runner read-environ read-memory "
-    "read-arguments shared-memory setuid-bit change-owner namespace io-uring environment"
-).split()
+ATTEMPTS = [
+    "read-secret",
+    "read-passwd",
+    "list-outside",
+    "link-to-secret",
+    "hard-link",
+    "write-outside",
+    "append",
+    "truncate",
+    "rename-outside",
+    "remove-outside",
+    "write-tmp",
+    "tcp-connect",
+    "tcp-listen",
+    "udp",
+    "unix-abstract",
+    "unix-path",
+    "unix-datagram",
+    "unix-listen",
+    "signal-runner",
+    "trace-runner",
+    "limit-runner",
+    "read-environ",
+    "read-memory",
+    "read-arguments",
+    "shared-memory",
+    "setuid-bit",
+    "change-owner",
+    "namespace",
+    "io-uring",
+    "environment",
+]
 NOT_EVERYWHERE = {"namespace", "io-uring", "trace-runner", "read-memory", "hard-link"}
 """What a machine may refuse without any sandbox of ours."""
 

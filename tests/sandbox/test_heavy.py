@@ -7,8 +7,20 @@ from pathlib import Path
 import pytest
 
 from hostile_crates import (
-    DAEMON, FLOOD, FORK_BOMB, KILLER, MANY_LARGE_FILES, MANY_SMALL_FILES, MEMORY, ONE_LARGE_FILE,
-    SLEEPER, STOPPER, THREAD_BOMB, crate, end, programs_under,
+    DAEMON,
+    FLOOD,
+    FORK_BOMB,
+    KILLER,
+    MANY_LARGE_FILES,
+    MANY_SMALL_FILES,
+    MEMORY,
+    ONE_LARGE_FILE,
+    SLEEPER,
+    STOPPER,
+    THREAD_BOMB,
+    crate,
+    end,
+    programs_under,
 )  # fmt: skip
 from reflex_runner.confinement import Bounds, Method
 from reflex_runner.job import Job, Outcome
@@ -30,11 +42,9 @@ def box(method: Method, scratch: Path, bounds: Bounds) -> Iterator[ConfinedRunne
     assert not any(scratch.iterdir())
 
 
-async def built(
-    runner: LocalRunner, root: Path, script: str, seconds: float = 60, **fields: int
-) -> Outcome:
+async def built(runner: LocalRunner, root: Path, script: str, seconds: float = 60) -> Outcome:
     crate(root, build=script)
-    return await runner.run(Job(verb="check", seconds=seconds, **fields), root)
+    return await runner.run(Job(verb="check", seconds=seconds), root)
 
 
 async def test_a_fork_bomb_is_ended(box: ConfinedRunner, tmp_path: Path) -> None:

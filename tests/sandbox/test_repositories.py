@@ -1,4 +1,4 @@
-"""What a repository can bring besides code: configuration, toolchains, links, other people's files."""
+"""What a repository can bring besides code: configuration, toolchains, links, others' files."""
 
 import subprocess
 from pathlib import Path
