@@ -55,7 +55,8 @@ fn main() {
 """
 MANY_LARGE_FILES = """
 fn main() { for n in 0.. {
-    std::fs::write(format!("{}/{n}", std::env::var("OUT_DIR").unwrap()), vec![1; 50 << 20]).unwrap();
+    let path = format!("{}/{n}", std::env::var("OUT_DIR").unwrap());
+    std::fs::write(path, vec![1; 50 << 20]).unwrap();
 } }
 """
 MANY_SMALL_FILES = """
