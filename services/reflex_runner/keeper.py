@@ -48,6 +48,7 @@ def _run(job: Confinement) -> Report:
             privileges.drop()
         if alone:
             landlock.scope_signals()
+            _assert_signals_stay_in()
     except ConfinementError as error:
         return Report(failed="confinement", failure=str(error))
     errors, say = os.pipe()
@@ -63,6 +64,21 @@ def _run(job: Confinement) -> Report:
     code, exceeded = _attend(pid, job)
     leftover = _end_all(alone)
     return Report(code=code, exceeded=exceeded, leftover=leftover)
+
+
+def _assert_signals_stay_in() -> None:
+    """Make sure, before `kill(-1)` is ever called, that it cannot reach beyond the job.
+
+    Raises:
+        ConfinementError: it could end every process of this user.
+    """
+    try:
+        os.kill(os.getppid(), 0)
+    except PermissionError:
+        return
+    except ProcessLookupError:
+        pass
+    raise ConfinementError("Landlock does not keep signals in: the keeper reaches its parent")
 
 
 def _become(job: Confinement, say: int) -> NoReturn:
