@@ -64,6 +64,15 @@ fn main() { for n in 0.. {
     std::fs::write(format!("{}/{n}", std::env::var("OUT_DIR").unwrap()), "").unwrap();
 } }
 """
+HIDDEN_FILES = """
+use std::os::unix::fs::PermissionsExt;
+fn main() { for n in 0.. {
+    let folder = format!("{}/{n}", std::env::var("OUT_DIR").unwrap());
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(format!("{folder}/x"), vec![1; 50 << 20]).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0)).unwrap();
+} }
+"""
 MEMORY = "fn main() { let mut v = vec![]; loop { v.push(vec![1u8; 1 << 20]) } }"
 FLOOD = 'fn main() { loop { println!("{}", "x".repeat(1000)) } }'
 

@@ -1,6 +1,5 @@
 """The one workspace of an agent: what may be done with it, without HTTP."""
 
-import asyncio
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from reflex_runner.job import Job, Outcome
 from reflex_runner.local import ConfinedRunner
 from reflex_runner.mirror import remove
 from reflex_runner.opening import prove
+from reflex_runner.threads import to_the_end
 from reflex_runner.toolchain import Toolchain
 from reflex_runner.tree import Limits, scan
 
@@ -89,7 +89,7 @@ class Box:
         Raises:
             TreeError: the tar is refused; the workspace is as before.
         """
-        return await asyncio.to_thread(self._replace_workspace, archive)
+        return await to_the_end(self._replace_workspace, archive)
 
     def _replace_workspace(self, archive: Path) -> int:
         unpacked = self._unpacked(archive, WORKSPACE)
@@ -104,7 +104,7 @@ class Box:
         Raises:
             TreeError: the tar is refused.
         """
-        await asyncio.to_thread(self._replace_registry, archive)
+        await to_the_end(self._replace_registry, archive)
 
     def _replace_registry(self, archive: Path) -> None:
         unpacked = self._unpacked(archive, REGISTRY)
@@ -138,7 +138,7 @@ class Box:
         Raises:
             TreeError: it is larger than another sandbox would take.
         """
-        await asyncio.to_thread(self._pack_fetched, into)
+        await to_the_end(self._pack_fetched, into)
 
     def _pack_fetched(self, into: Path) -> None:
         home = self._fetcher.home

@@ -1,6 +1,5 @@
 """Sandboxes on this machine."""
 
-import asyncio
 import os
 import time
 from abc import ABC, abstractmethod
@@ -16,6 +15,7 @@ from reflex_runner.errors import StartError
 from reflex_runner.job import Job, Outcome
 from reflex_runner.mirror import Mirror, remove
 from reflex_runner.places import Places
+from reflex_runner.threads import to_the_end
 from reflex_runner.toolchain import Toolchain
 from reflex_runner.tree import Limits, scan
 
@@ -49,7 +49,7 @@ class LocalRunner(ABC):
 
     async def run(self, job: Job, root: Path) -> Outcome:
         """Run a job; see `Runner`."""
-        await asyncio.to_thread(self.copy, root)
+        await to_the_end(self.copy, root)
         return await self.run_here(job)
 
     def copy(self, root: Path) -> int:

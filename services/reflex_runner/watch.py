@@ -4,6 +4,7 @@ Counting exactly costs milliseconds, so it is done once a second, and at once wh
 costs nothing (tasks on the machine, free space) says that it may be time.
 """
 
+import errno
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -52,9 +53,23 @@ def descendants(of: int) -> Usage:
     )
 
 
-def disk_usage(folders: Sequence[str], *, most_files: int) -> tuple[int, int]:
-    """Return bytes and files under some folders; counting ends at `most_files` and one."""
+@dataclass(frozen=True)
+class Disk:
+    """What lies in some folders.
+
+    Attributes:
+        hidden: there are folders that could not be looked into.
+    """
+
+    size: int
+    files: int
+    hidden: bool
+
+
+def disk_usage(folders: Sequence[str], *, most_files: int) -> Disk:
+    """Count what lies under some folders; counting ends at `most_files` and one."""
     size = files = 0
+    hidden = False
     pending = list(folders)
     while pending and files <= most_files:
         try:
@@ -68,9 +83,11 @@ def disk_usage(folders: Sequence[str], *, most_files: int) -> tuple[int, int]:
         except FileNotFoundError:
             continue  # the job removed it
         except OSError as error:
-            if error.errno not in (13, 20):  # forbidden by the job itself; replaced meanwhile
-                return size, most_files + 1  # deeper than a path can say
-    return size, files
+            if error.errno == errno.EACCES:
+                hidden = True
+            elif error.errno != errno.ENOTDIR:  # replaced meanwhile
+                return Disk(size, most_files + 1, hidden)  # deeper than a path can say
+    return Disk(size, files, hidden)
 
 
 class Watch:
@@ -88,7 +105,7 @@ class Watch:
         self._folders = folders
         self._bounds = bounds
         self._tasks_before = _tasks_of_machine()
-        self._free_before = self._free()
+        self._free_at_first = self._free_before = self._free()
         self._next = now + _EVERY
 
     def exceeded(self, now: float) -> str:
@@ -105,8 +122,13 @@ class Watch:
             if short and usage.resident_bytes > bounds.spare_bytes:
                 return "the machine's memory ran out"
         if due and self._filled():
-            size, files = disk_usage(self._folders, most_files=bounds.disk_files)
+            disk = disk_usage(self._folders, most_files=bounds.disk_files)
             self._free_before = self._free()
+            size, files = disk.size, disk.files
+            if disk.hidden:
+                # A folder without permissions hides what is in it: what the disk lost counts.
+                gone = (a - b for a, b in zip(self._free_at_first, self._free(), strict=True))
+                size, files = map(max, (size, files), gone)
             if size > bounds.disk_bytes or files > bounds.disk_files:
                 return f"more than {bounds.disk_bytes} bytes or {bounds.disk_files} files written"
         return ""

@@ -10,6 +10,7 @@ from hostile_crates import (
     DAEMON,
     FLOOD,
     FORK_BOMB,
+    HIDDEN_FILES,
     KILLER,
     MANY_LARGE_FILES,
     MANY_SMALL_FILES,
@@ -112,7 +113,11 @@ async def test_a_large_file_is_cut(box: ConfinedRunner, tmp_path: Path) -> None:
     assert max(sizes) <= 100 << 20
 
 
-@pytest.mark.parametrize("script", [MANY_LARGE_FILES, MANY_SMALL_FILES], ids=["bytes", "files"])
+@pytest.mark.parametrize(
+    "script",
+    [MANY_LARGE_FILES, MANY_SMALL_FILES, HIDDEN_FILES],
+    ids=["bytes", "files", "hidden"],
+)
 async def test_the_disk_is_not_filled(script: str, box: ConfinedRunner, tmp_path: Path) -> None:
     outcome = await built(box, tmp_path / "root", script, seconds=120)
     assert "written" in outcome.exceeded, outcome
