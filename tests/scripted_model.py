@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reflex_loop.protocols import Prompt, Reply, Usage
+from reflex_loop.protocols import Form, Intent, Prompt, Reply, Usage
 from reflex_loop.settings import estimate_tokens
 
 Edits = Sequence[Mapping[str, Any]]
@@ -23,6 +23,15 @@ class Scripted:
     seconds: float = 0.0
     cut: bool = False
     prompts: list[Prompt] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    async def form(self, intent: Intent) -> Form | None:
+        """Leave the form to the settings."""
+        return None
+
+    def unusable(self, reply: Reply, kind: str) -> None:
+        """Remember why a reply was of no use."""
+        self.refused.append(kind)
 
     async def propose(self, prompt: Prompt) -> Reply:
         """Return the scripted answer, with the tokens a prefix cache would have spared."""

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reflex_loop.changes import ChangeSet
 from reflex_loop.conversation import Question
-from reflex_loop.errors import PatchError, ProposerError
+from reflex_loop.errors import OtherFormError, PatchError, ProposerError
 from reflex_loop.events import Answered
 from reflex_loop.patch import read_reply
 from reflex_loop.planning import plan
 from reflex_loop.policy import check as check_policy
-from reflex_loop.protocols import Prompt, Proposer, Reply
+from reflex_loop.protocols import Form, Intent, Prompt, Proposer, Reply
 from reflex_loop.session import Session, Timer
 
 
@@ -23,6 +23,7 @@ class Answer:
         reply: None when none came in time.
         changes: what it would change; None when it is refused.
         problem: PatchError's kind, "timeout" or "no_change"; empty for a change that can be tried.
+        renderer: how the question was written.
     """
 
     candidate: int
@@ -31,6 +32,7 @@ class Answer:
     form: str = ""
     problem: str = ""
     reason: str = ""
+    renderer: str = ""
 
 
 async def ask(
@@ -39,28 +41,27 @@ async def ask(
     timer: Timer,
     question: Question,
     *,
-    attempt: int,
-    failures: int,
+    form: Form,
+    intent: Intent,
     seconds: float,
 ) -> list[Answer]:
     """Return one answer for each candidate, in order.
 
     Raises:
         ProposerError: nobody answers any candidate.
+        OtherFormError: none was answered, and who is left wants another form.
     """
     settings = session.settings
     prompts = [
         Prompt(
             messages=question.messages,
             schema=question.schema,
-            max_tokens=settings.reply_tokens,
+            max_tokens=form.reply_tokens,
             # The first is the model's best guess; the others have to differ from it.
             temperature=settings.retry_temperature if number or question.is_repeat else 0.0,
-            attempt=attempt,
+            renderer=form.renderer,
+            intent=intent,
             candidate=number,
-            failures=failures,
-            paths=question.paths,
-            has_unsafe=question.has_unsafe,
         )
         for number in range(settings.candidates)
     ]
@@ -70,7 +71,7 @@ async def ask(
         if isinstance(reply, Reply):
             session.emit(
                 Answered(
-                    attempt=attempt,
+                    attempt=intent.attempt,
                     candidate=number,
                     answered_by=reply.answered_by,
                     prompt=reply.usage.prompt,
@@ -78,7 +79,10 @@ async def ask(
                     completion=reply.usage.completion,
                 )
             )
-        answers.append(_answer(session, number, reply, seconds))
+        answer = _answer(session, number, reply, seconds)
+        if isinstance(reply, Reply) and answer.problem not in ("", "no_change"):
+            proposer.unusable(reply, answer.problem)
+        answers.append(replace(answer, renderer=form.renderer.value))
     return answers
 
 
@@ -97,11 +101,13 @@ async def _replies(
         except TimeoutError as error:
             return [error]
     replies = await asyncio.gather(*(one(prompt) for prompt in prompts), return_exceptions=True)
-    refusals = [each for each in replies if isinstance(each, ProposerError)]
+    final = (ProposerError, OtherFormError)
+    refusals = [each for each in replies if isinstance(each, final)]
     if len(refusals) == len(replies):
-        raise refusals[0]
+        # One that can be asked in another form is worth more than a refusal.
+        raise next((each for each in refusals if isinstance(each, OtherFormError)), refusals[0])
     for each in replies:
-        if isinstance(each, BaseException) and not isinstance(each, TimeoutError | ProposerError):
+        if isinstance(each, BaseException) and not isinstance(each, (TimeoutError, *final)):
             raise each
     return list(replies)
 
@@ -114,7 +120,7 @@ def _answer(session: Session, number: int, reply: Reply | BaseException, seconds
             candidate=number,
             reply=None,
             problem="timeout" if late else "no_answer",
-            reason=f"no reply within {seconds:g} s" if late else str(reply),
+            reason=str(reply) or f"no reply within {seconds:g} s",
         )
     form = ""
     try:

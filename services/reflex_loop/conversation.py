@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from reflex_loop import render_compact, render_full
 from reflex_loop.assessment import Assessment
 from reflex_loop.patch import COMPACT_SCHEMA, SCHEMA
-from reflex_loop.protocols import Message
+from reflex_loop.protocols import Form, Intent, Message
 from reflex_loop.root_cause import Cause
 from reflex_loop.rust_source import words
 from reflex_loop.settings import Renderer, Settings
@@ -23,7 +23,6 @@ class Question:
 
     Attributes:
         causes: the errors in it.
-        paths: the files whose code is in it.
         tokens: estimated, of all messages.
         is_repeat: the same bytes were asked before, so a greedy model would answer the same.
     """
@@ -31,8 +30,6 @@ class Question:
     messages: tuple[Message, ...]
     schema: Mapping[str, Any]
     causes: tuple[Cause, ...]
-    paths: tuple[str, ...]
-    has_unsafe: bool
     tokens: int
     is_repeat: bool = False
 
@@ -51,17 +48,50 @@ class Conversation(Protocol):
         """Add a reply and what became of it."""
 
 
-def begin(settings: Settings, shown: Snapshot) -> Conversation:
-    """Return the conversation that the model's renderer needs."""
-    if settings.renderer is Renderer.COMPACT:
-        return CompactConversation(settings)
-    return FullConversation(settings, shown)
+class Talks:
+    """The conversations of one repair: one for each form of question, begun when first needed.
+
+    A model that takes over in another form begins with the errors as they are then; it is not
+    shown a chat that it could not have had.
+    """
+
+    def __init__(self, settings: Settings, shown: Snapshot) -> None:
+        self._settings = settings
+        self._first = shown
+        self._full: FullConversation | None = None
+        self._compact: CompactConversation | None = None
+
+    def of(self, form: Form) -> Conversation:
+        """Return the conversation for a form, with the room that this model has."""
+        if form.renderer is Renderer.COMPACT:
+            self._compact = self._compact or CompactConversation(self._settings)
+            return self._compact
+        self._full = self._full or FullConversation(self._settings, self._first)
+        self._full.room = form.prompt_tokens
+        return self._full
+
+
+def intent(state: Assessment, shown: Snapshot, *, attempt: int, failures: int) -> Intent:
+    """Return what the next question is about, before it is known how it is written.
+
+    It speaks of the whole repair, also where a small model is shown one error only: who answers
+    must not depend on how many errors fit into a prompt.
+    """
+    paths = {each.diagnostic.path for each in state.causes if each.diagnostic.path}
+    texts = ["\n".join(shown.lines(path)) for path in sorted(paths)]
+    return Intent(
+        attempt=attempt,
+        failures=failures,
+        paths=tuple(sorted(paths)),
+        has_unsafe=any("unsafe" in text and "unsafe" in words(text) for text in texts),
+    )
 
 
 class FullConversation:
     """One chat that is only appended to, until it is longer than the model's context."""
 
     def __init__(self, settings: Settings, shown: Snapshot) -> None:
+        self.room = settings.prompt_tokens
         self._settings = settings
         self._context = render_full.opening(shown)
         self._turns: list[str] = []
@@ -80,7 +110,7 @@ class FullConversation:
             self._turns = [self._problem(state, shown)]
         self._state = _seen(state, shown)
         messages = render_full.messages(self._context, self._turns)
-        question = _question(messages, SCHEMA, self._shown, shown, self._settings)
+        question = _question(messages, SCHEMA, self._shown, self._settings)
         text = question.text()
         repeat, self._asked = text == self._asked, text
         return question if not repeat else _repeated(question)
@@ -98,10 +128,7 @@ class FullConversation:
             turn += "\n\n" + self._problem(state, shown)
         count = self._settings.count_tokens
         turns = [*self._turns, turn]
-        if (
-            count(self._context + render_full.SYSTEM + "".join(turns))
-            > self._settings.prompt_tokens
-        ):
+        if count(self._context + render_full.SYSTEM + "".join(turns)) > self.room:
             return False
         self._turns = turns
         return True
@@ -110,7 +137,7 @@ class FullConversation:
         count = self._settings.count_tokens
         fixed = count(self._context + render_full.SYSTEM)
         # Half of what is left: attempts are appended, and each brings its own errors.
-        room = max((self._settings.prompt_tokens - fixed) // 2, 256)
+        room = max((self.room - fixed) // 2, 256)
         body, self._shown = render_full.problem(state, shown, room=room, count=count)
         return body
 
@@ -137,7 +164,7 @@ class CompactConversation:
         messages, cause = min(prompts, key=lambda each: self._asked[each[0][0].content])
         times = self._asked[messages[0].content]
         self._asked[messages[0].content] += 1
-        question = _question(messages, COMPACT_SCHEMA, (cause,), shown, self._settings)
+        question = _question(messages, COMPACT_SCHEMA, (cause,), self._settings)
         return _repeated(question) if times else question
 
     def answered(self, reply: str, feedback: str) -> None:
@@ -165,17 +192,12 @@ def _question(
     messages: tuple[Message, ...],
     schema: Mapping[str, Any],
     causes: tuple[Cause, ...],
-    shown: Snapshot,
     settings: Settings,
 ) -> Question:
-    paths = tuple(sorted({cause.diagnostic.path for cause in causes if cause.diagnostic.path}))
-    texts = ["\n".join(shown.lines(path)) for path in paths]
     return Question(
         messages=messages,
         schema=schema,
         causes=causes,
-        paths=paths,
-        has_unsafe=any("unsafe" in text and "unsafe" in words(text) for text in texts),
         tokens=sum(settings.count_tokens(each.content) for each in messages),
     )
 

@@ -3,8 +3,9 @@
 A PatchError is an answer to give back to the model; the others end a repair or need a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class LoopError(Exception):
@@ -108,4 +109,20 @@ class CheckError(LoopError):
 
 
 class ProposerError(LoopError):
-    """No model can answer, now or ever: the repair ends with the best state it has."""
+    """No model can answer, now or ever: the repair ends with the best state it has.
+
+    Attributes:
+        code: for machines, such as `cloud_budget_exhausted`; empty when unknown.
+        decision: the router's record of who was considered, and why nobody answers.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", decision: Mapping[str, Any] | None = None
+    ) -> None:
+        self.code = code
+        self.decision = decision or {}
+        super().__init__(message)
+
+
+class OtherFormError(LoopError):
+    """Who was asked cannot answer, and who can wants the question in another form."""

@@ -49,6 +49,8 @@ class Asked(Event):
     prompt_tokens: int  # estimated
     shown: tuple[str, ...]  # codes of the causes in the question
     reused: float = 0.0  # the part of the prompt before that is the beginning of this one
+    renderer: str = ""  # how it is written
+    expected: str = ""  # who will answer, as things were when it was written
 
 
 @dataclass(frozen=True, kw_only=True)

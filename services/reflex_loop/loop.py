@@ -9,8 +9,9 @@ from reflex_loop import render_full
 from reflex_loop.asking import Answer, ask
 from reflex_loop.assessment import Assessment, Verdict
 from reflex_loop.changes import between
-from reflex_loop.conversation import Conversation, begin, reused
+from reflex_loop.conversation import Conversation, Talks, intent, reused
 from reflex_loop.errors import (
+    OtherFormError,
     PolicyError,
     ProposerError,
     RecoveryConflictError,
@@ -18,8 +19,8 @@ from reflex_loop.errors import (
 )
 from reflex_loop.events import Asked, Event, Listener, Stopped
 from reflex_loop.fileops import FileOps
-from reflex_loop.protocols import Checker, Clock, Proposer, monotonic
-from reflex_loop.recording import best_of, conclude, refuse
+from reflex_loop.protocols import Checker, Clock, Form, Proposer, monotonic
+from reflex_loop.recording import best_of, conclude, refuse, unanswered
 from reflex_loop.result import Record, Result, Seconds
 from reflex_loop.session import Session, Timer, Trial
 from reflex_loop.settings import OnFailure, Settings
@@ -28,6 +29,7 @@ from reflex_loop.suggesting import suggest
 from reflex_loop.transaction import recover
 
 _LEFT_SHOWN: Final = 10
+_FORMS: Final = 3  # in which one question is written: once more after each model that fails
 
 
 def ignore(event: Event) -> None:
@@ -76,6 +78,7 @@ class Repair:
         self._suggested = 0
         self._asked = ""
         self._detail = ""
+        self._code = ""
         self._before: Assessment | None = None
         self._state: Assessment | None = None
 
@@ -118,9 +121,9 @@ class Repair:
             state = self._state = outcome.state
             self._records += outcome.records
             self._suggested = outcome.kept
-            talk = begin(self._settings, session.snapshot)
+            talks = Talks(self._settings, session.snapshot)
             while not state.ok:
-                why = await self._attempt(session, talk, state)
+                why = await self._attempt(session, talks, state)
                 if why is not None:
                     return why
                 state = self._state
@@ -129,21 +132,35 @@ class Repair:
             return Stop.CONFLICT
         return Stop.FIXED
 
-    async def _attempt(
-        self, session: Session, talk: Conversation, state: Assessment
-    ) -> Stop | None:
+    async def _attempt(self, session: Session, talks: Talks, state: Assessment) -> Stop | None:
         """Ask once, try what comes, and return why the repair ends, if it does."""
+        for _ in range(_FORMS):
+            try:
+                return await self._question(session, talks, state)
+            except OtherFormError as error:
+                self._detail = str(error)
+        return Stop.NO_ANSWER
+
+    async def _question(self, session: Session, talks: Talks, state: Assessment) -> Stop | None:
+        """Write the question as whoever answers wants it, ask it, and judge the answers."""
+        settings, limits, progress = self._settings, self._settings.stopping, self._progress
+        attempt = progress.attempts + 1
+        about = intent(state, session.snapshot, attempt=attempt, failures=progress.failures)
+        form = await self._proposer.form(about) or Form(
+            renderer=settings.renderer,
+            prompt_tokens=settings.prompt_tokens,
+            reply_tokens=settings.reply_tokens,
+        )
+        talk = talks.of(form)
         question = talk.question(state, session.snapshot)
         if question is None:
             self._detail = state.detail or "the compiler names no place in this workspace"
             return Stop.NO_VERDICT
-        settings, limits = self._settings, self._settings.stopping
         spent = session.seconds()
-        needs = question.tokens + settings.reply_tokens * settings.candidates
-        why = stop(self._progress, limits, seconds=spent, next_tokens=needs)
+        needs = question.tokens + form.reply_tokens * settings.candidates
+        why = stop(progress, limits, seconds=spent, next_tokens=needs)
         if why is not None:
             return why
-        attempt = self._progress.attempts + 1
         text = question.text()
         session.emit(
             Asked(
@@ -152,6 +169,8 @@ class Repair:
                 prompt_tokens=question.tokens,
                 shown=tuple(each.diagnostic.code or "syntax" for each in question.causes),
                 reused=round(reused(self._asked, text), 4),
+                renderer=form.renderer.value,
+                expected=form.expected,
             )
         )
         self._asked = text
@@ -161,13 +180,15 @@ class Repair:
                 self._proposer,
                 self._model,
                 question,
-                attempt=attempt,
-                failures=self._progress.failures,
+                form=form,
+                intent=about,
                 seconds=max(min(settings.reply_seconds, limits.seconds - spent), 0.01),
             )
         except ProposerError as error:
-            self._detail = str(error)
+            self._detail, self._code = str(error), error.code
+            self._records.append(unanswered(error, attempt, state, form.renderer.value))
             return Stop.NO_ANSWER
+        self._detail = ""
         for answer in answers:
             if answer.reply:
                 self._progress = self._progress.asked(answer.reply.usage, answer.reply.cost_usd)
@@ -270,6 +291,7 @@ class Repair:
             fixed=fixed,
             stop=why,
             detail=detail,
+            code=self._code,
             attempts=self._progress.attempts,
             rustfix_edits=self._suggested,
             errors_before=before.errors if before else 0,

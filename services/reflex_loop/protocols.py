@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from reflex_loop.diagnostics import Stream
+from reflex_loop.settings import Renderer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,27 +69,62 @@ class Message:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What is known of a question before it is written: enough to tell who would answer it.
+
+    Attributes:
+        attempt: counted from 1.
+        failures: attempts of this repair that were not accepted so far.
+        paths: files with errors: those that the repair may touch.
+        has_unsafe: whether their code has the word `unsafe`.
+    """
+
+    attempt: int = 1
+    failures: int = 0
+    paths: tuple[str, ...] = ()
+    has_unsafe: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How a model wants to be asked.
+
+    Attributes:
+        renderer: how the question is written.
+        prompt_tokens: the room for it.
+        reply_tokens: the longest answer.
+        expected: who will answer as things are now, for people.
+    """
+
+    renderer: Renderer
+    prompt_tokens: int
+    reply_tokens: int
+    expected: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
     """One question to a model, with what a router needs to choose who answers.
 
     Attributes:
         schema: the JSON Schema of the reply; the same object, and so the same text, every time.
-        attempt: counted from 1.
+        renderer: how it was written; a model that wants another form cannot answer it.
+        intent: which attempt it is, and what the repair touches.
         candidate: 0 is the first of several replies to the same prompt.
-        failures: attempts of this repair that were not accepted so far.
-        paths: files whose code is in the prompt.
-        has_unsafe: whether that code has the word `unsafe`.
     """
 
     messages: tuple[Message, ...]
     schema: Mapping[str, Any]
     max_tokens: int
     temperature: float = 0.0
-    attempt: int = 1
+    renderer: Renderer = Renderer.FULL
+    intent: Intent = field(default_factory=Intent)
     candidate: int = 0
-    failures: int = 0
-    paths: tuple[str, ...] = ()
-    has_unsafe: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """Return the number of the attempt, from 1."""
+        return self.intent.attempt
 
     def text(self) -> str:
         """Return all of it in order: what the engine's prefix cache sees, up to the template."""
@@ -133,13 +169,25 @@ class Reply:
 class Proposer(Protocol):
     """Asks a model. Retries, breakers, budgets and the choice of model are its own affair."""
 
+    async def form(self, intent: Intent) -> Form | None:
+        """Return how whoever would answer now wants to be asked; None: as the settings say.
+
+        Nothing is asked, counted or reserved by it.
+        """
+        ...
+
     async def propose(self, prompt: Prompt) -> Reply:
         """Return one reply.
 
         Raises:
             ProposerError: nobody can answer, now or later: the repair ends.
-            TimeoutError: this one took too long: the attempt is lost.
+            OtherFormError: who is left to answer wants another form; the loop writes it anew.
+            TimeoutError: this one took too long or broke off: the attempt is lost.
         """
+        ...
+
+    def unusable(self, reply: Reply, kind: str) -> None:
+        """Hear that a reply was refused before it was tried; `kind` is PatchError's."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from reflex_loop.asking import Answer
 from reflex_loop.assessment import Assessment, Verdict
+from reflex_loop.errors import ProposerError
 from reflex_loop.events import Judged, Refused
 from reflex_loop.protocols import Usage
 from reflex_loop.result import Record
@@ -35,6 +36,7 @@ def refuse(
         errors_before=state.errors,
         errors_after=state.errors,
         form=answer.form,
+        renderer=answer.renderer,
         usage=answer.reply.usage if answer.reply else Usage(),
         routing=answer.reply.decision if answer.reply else {},
     )
@@ -66,10 +68,26 @@ def conclude(session: Session, answer: Answer, trial: Trial, attempt: int, *, ke
         fixed=gone(trial.before, trial.after) if kept else (),
         levels=tuple(edit.level for edit in trial.changes.edits),
         form=answer.form,
+        renderer=answer.renderer,
         patch=trial.changes.diff(),
         document=trial.changes.document,
         usage=answer.reply.usage,
         routing=answer.reply.decision,
+    )
+
+
+def unanswered(error: ProposerError, attempt: int, state: Assessment, renderer: str) -> Record:
+    """Return the record of a question that nobody may or can answer."""
+    return Record(
+        source="model",
+        attempt=attempt,
+        outcome="unanswered",
+        reason=str(error),
+        problem=error.code,
+        errors_before=state.errors,
+        errors_after=state.errors,
+        renderer=renderer,
+        routing=error.decision,
     )
 
 

@@ -15,11 +15,13 @@ class Record:
 
     Attributes:
         source: who wrote the change.
-        outcome: "kept", "rolled_back" or "refused".
+        outcome: "kept", "rolled_back", "refused", or "unanswered" when nobody could be asked.
         reason: one sentence; the refusal's or the judgement's.
-        problem: PatchError's kind for a refused reply.
+        problem: PatchError's kind for a refused reply; the error's code for an unanswered question.
         fixed: the root causes that are gone by it, as "path:line code message".
         levels: how each edit matched.
+        form: how the reply was written.
+        renderer: how the question was written.
         document: the bound patch document (JSON text), empty for suggestions and refusals.
         routing: the proposer's own record of who was asked and why.
     """
@@ -37,6 +39,7 @@ class Record:
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     form: str = ""
+    renderer: str = ""
     patch: str = ""
     document: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -57,6 +60,7 @@ class Result:
     """The end of a repair.
 
     Attributes:
+        code: what machines need of `no_answer`, such as `cloud_budget_exhausted`; else empty.
         rustfix_edits: suggestions of the compiler that were kept.
         diff: from the first byte to the last, over everything that was kept.
         left: the root causes that are left, rendered by the compiler.
@@ -65,6 +69,7 @@ class Result:
     fixed: bool
     stop: Stop
     detail: str
+    code: str = ""
     attempts: int
     rustfix_edits: int
     errors_before: int
@@ -82,6 +87,7 @@ class Result:
             "fixed": self.fixed,
             "stop": self.stop.value,
             "detail": self.detail,
+            "code": self.code,
             "attempts": self.attempts,
             "rustfix_edits": self.rustfix_edits,
             "errors_before": self.errors_before,

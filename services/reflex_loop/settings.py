@@ -31,7 +31,7 @@ class Suggestions(StrEnum):
 
 
 class Renderer(StrEnum):
-    """How the question is written; a property of the model, see the catalogue."""
+    """How the question is written; a property of the model that answers."""
 
     FULL = "full"
     COMPACT = "compact"
@@ -59,6 +59,8 @@ class Stopping:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """One repair.
+
+    `renderer`, `prompt_tokens` and `reply_tokens` are for a proposer that names no form of its own.
 
     Attributes:
         candidates: replies asked for at once in each attempt; the best by compile result is taken.

@@ -70,6 +70,28 @@ class CloudSection(Section):
     judge: tuple[Name, ...] = Field(default=(), max_length=8)
 
 
+class ModelSection(Section):
+    """How a model is asked for a repair, whoever serves it."""
+
+    renderer: Literal["full", "compact"] = "full"
+    """`compact`: one error in about 160 tokens, for models of a few million parameters."""
+    context_tokens: int = Field(default=16_384, ge=128, le=10_000_000)
+    """Prompt and reply together."""
+    reply_tokens: int = Field(default=2_048, ge=16, le=1_000_000)
+    """The longest reply, thinking included; the rest of the context is for the prompt."""
+
+    @model_validator(mode="after")
+    def _prompts_have_room(self) -> Self:
+        if self.reply_tokens > self.context_tokens // 2:
+            raise ValueError("reply_tokens is more than half of context_tokens: no room to ask")
+        return self
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The room for a question."""
+        return self.context_tokens - self.reply_tokens
+
+
 class ThresholdSection(Section):
     """Limits on the evidence's numbers beyond the bakeoff's own; absent: its verdict decides."""
 
@@ -190,6 +212,9 @@ class ReflexSection(Section):
     """The endpoint that serves the local models: a route's stable Service."""
     model_endpoints: dict[Name, Name] = Field(default_factory=dict)
     """Local models with an endpoint of their own."""
+    models: dict[Name, ModelSection] = Field(default_factory=dict, max_length=64)
+    """How each is asked, local or cloud; a model that is not named has the defaults, and one that
+    is named here and nowhere else does no harm: a variable may have chosen others."""
     endpoints: dict[Name, EndpointSection] = Field(min_length=1)
     cloud: CloudSection = Field(default_factory=CloudSection)
     gate: GateSection = Field(default_factory=GateSection)
@@ -201,13 +226,17 @@ class ReflexSection(Section):
     capture: CaptureSection = Field(default_factory=CaptureSection)
 
     @property
-    def models(self) -> tuple[str, ...]:
+    def local_models(self) -> tuple[str, ...]:
         """The local models, in the order of preference."""
         return (self.model_primary, *self.model_fallbacks)
 
     def endpoint_of(self, model: str) -> str:
         """Return the name of a local model's endpoint."""
         return self.model_endpoints.get(model, self.endpoint)
+
+    def model(self, name: str) -> ModelSection:
+        """Return how a model is asked."""
+        return self.models.get(name) or ModelSection()
 
     def policy(self) -> RoutingPolicy:
         """Return the rules for `policy.decide`."""

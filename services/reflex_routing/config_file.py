@@ -184,10 +184,10 @@ def _references(reflex: ReflexSection, environ: Mapping[str, str]) -> Iterator[s
     named = {"reflex.endpoint": reflex.endpoint}
     for model, endpoint in reflex.model_endpoints.items():
         named[f"reflex.model_endpoints.{model}"] = endpoint
-        if model not in reflex.models:
+        if model not in reflex.local_models:
             yield (
                 f"reflex.model_endpoints.{model}: no such local model;"
-                f" {_closest(model, reflex.models)}"
+                f" {_closest(model, reflex.local_models)}"
             )
     if reflex.cloud.enabled:
         named["reflex.cloud.endpoint"] = reflex.cloud.endpoint
@@ -196,7 +196,7 @@ def _references(reflex: ReflexSection, environ: Mapping[str, str]) -> Iterator[s
     for path, endpoint in named.items():
         if endpoint not in reflex.endpoints:
             yield f"{path}: no endpoint {endpoint!r}; {_closest(endpoint, list(reflex.endpoints))}"
-    double = {model for model in reflex.models if reflex.models.count(model) > 1}
+    double = {model for model in reflex.local_models if reflex.local_models.count(model) > 1}
     for model in sorted(double):
         yield f"reflex.model_fallbacks: {model} is listed twice; keep one"
     for name in {reflex.endpoint, *reflex.model_endpoints.values(), *_cloud_endpoints(reflex)}:

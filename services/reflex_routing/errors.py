@@ -1,4 +1,5 @@
-"""RoutingError > ConfigError, CallError, CircuitOpenError, BudgetExceededError, NoRouteError.
+"""RoutingError > ConfigError, RedirectedError, CallError, CircuitOpenError, BudgetExceededError,
+NoRouteError, PriceUnknownError.
 
 CallError is one attempt at one endpoint that gave no answer. Its subclasses say what a caller can
 do; its facts (`retryable`, `counts_for_breaker`, `may_be_billed`) drive retries, the circuit
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from reflex_routing.decision import DecisionRecord
+    from reflex_routing.lookout import Run
+    from reflex_routing.policy import Target
 
 
 class RoutingError(Exception):
@@ -33,6 +36,20 @@ class ConfigError(RoutingError):
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"error: the configuration is wrong ({source})\n{lines}")
+
+
+class RedirectedError(RoutingError):
+    """Who may answer now is not among `Request.models`; nothing was sent to it.
+
+    Send messages that it understands, with `Request.resume` set to `run`.
+    """
+
+    code = "redirected"
+
+    def __init__(self, target: "Target", run: "Run") -> None:
+        self.target = target
+        self.run = run
+        super().__init__(f"{target} would answer, and needs messages of its own")
 
 
 class CallError(RoutingError):

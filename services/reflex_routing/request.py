@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reflex_routing.decision import DecisionRecord
 from reflex_routing.policy import IMPLEMENT_STAGE, Mode, Reason, Role, Target
 from reflex_routing.prices import usd
 from reflex_routing.risk import RiskFacts
 from reflex_routing.wire import JSON, Completion
+
+if TYPE_CHECKING:
+    from reflex_routing.lookout import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,11 @@ class Request:
     request_id: str = ""
     task_id: str = ""
     """The repair it belongs to."""
+    models: frozenset[str] | None = None
+    """The models that understand these messages; None: all. Another one is never asked: `Router`
+    raises `RedirectedError` instead, and the caller sends messages for that one."""
+    resume: "Run | None" = None
+    """The run of a RedirectedError that this request goes on with: its failures and deadline."""
     whole: bool = False
     """Ask the server for an answer in one piece: no first-token timeout, `raw` is the server's."""
 

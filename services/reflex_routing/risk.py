@@ -27,6 +27,8 @@ class RiskFacts:
     """Paths that the repair may touch, relative to the workspace, with `/`."""
     windows: tuple[str, ...] = ()
     """The Rust text that the model is shown around each error."""
+    unsafe_code: bool = False
+    """Whether the caller has found `unsafe` in that text itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,9 @@ def assess(facts: RiskFacts, rule: RiskRule) -> Risk:
         glob = next((glob for glob in rule.paths if matches(path, glob)), None)
         if glob is not None:
             reasons.append(f"{path} matches {glob}")
-    if rule.unsafe_code and any(has_unsafe(window) for window in facts.windows):
+    if rule.unsafe_code and (
+        facts.unsafe_code or any(has_unsafe(window) for window in facts.windows)
+    ):
         reasons.append("unsafe code in the window")
     return Risk(files=len(facts.files), reasons=tuple(reasons))
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from reflex_routing.attempt import Attempt, Progress
@@ -12,6 +13,7 @@ from reflex_routing.decision import CallOutcome, DecisionRecord
 from reflex_routing.errors import (
     CallError,
     CallTimeoutError,
+    RedirectedError,
     RequestRejectedError,
     RoutingError,
 )
@@ -77,6 +79,15 @@ class Router:
             async for event in events:
                 yield event
 
+    async def outlook(self, request: Request) -> Decision:
+        """Return who would answer now, by the rules that `complete` goes by.
+
+        Nothing is sent, recorded, counted or reserved. The answer may differ when the request
+        comes: another caller may have opened a breaker or spent the budget by then.
+        """
+        state, _ = await self._lookout.look(self._begun(request))
+        return decide(state, self._policy)
+
     def report_invalid(self, answer: Answer, kind: str) -> None:
         """Count a whole answer that was no use to its caller, such as `schema` or `json`.
 
@@ -93,16 +104,15 @@ class Router:
         self, request: Request, *, keep_pieces: bool
     ) -> AsyncGenerator[Delta | Answer, None]:
         parts = self._parts
-        run = Run(
-            request=request,
-            request_id=request.request_id or parts.new_id(),
-            risk=assess(request.facts, self._risk_rule),
-            deadline=parts.clock() + self._section.timeouts.request,
-            failed_before=request.failed_attempts,
-        )
+        run = self._begun(request)
         while True:
             state, standings = await self._lookout.look(run)
             decision = decide(state, self._policy)
+            if _is_elsewhere(request, decision):
+                assert decision.target is not None
+                redirected = RedirectedError(decision.target, run)
+                redirected.decisions = tuple(run.records)
+                raise redirected
             if decision.target is None:
                 refused = self._refuse(run, state, decision, standings)
                 if refused is run.last_error:
@@ -136,6 +146,17 @@ class Router:
                 yield _answer(run, decision, decision.target, completion)
                 return
             self._note(run, decision, decision.target, failure, attempt.progress)
+
+    def _begun(self, request: Request) -> Run:
+        if request.resume is not None:
+            return replace(request.resume, request=request)
+        return Run(
+            request=request,
+            request_id=request.request_id or self._parts.new_id(),
+            risk=assess(request.facts, self._risk_rule),
+            deadline=self._parts.clock() + self._section.timeouts.request,
+            failed_before=request.failed_attempts,
+        )
 
     def _attempt(
         self, run: Run, decision: Decision, target: Target, *, keep_pieces: bool
@@ -234,6 +255,13 @@ class Router:
                 "request %s goes to %s (%s): %s",
                 run.request_id, decision.target, decision.mode.value, decision.reason.value,
             )  # fmt: skip
+
+
+def _is_elsewhere(request: Request, decision: Decision) -> bool:
+    """Return whether the one that is to be asked would not understand the messages."""
+    if request.models is None or decision.target is None:
+        return False
+    return decision.target.model not in request.models
 
 
 def _answer(run: Run, decision: Decision, target: Target, completion: Completion) -> Answer:

@@ -42,7 +42,9 @@ class ConfiguredModels:
     ) -> None:
         own = section.model_endpoints
         names = [
-            model for model in section.models if model in own or model == section.model_primary
+            model
+            for model in section.local_models
+            if model in own or model == section.model_primary
         ]
         self._serving = tuple(
             ServingModel(model=model, endpoint=section.endpoint_of(model), revision=revision)

@@ -1,6 +1,7 @@
 """The configuration: the shipped file, the environment over it, every fault with its fix."""
 
 from pathlib import Path
+from typing import Any
 from textwrap import dedent
 
 import pytest
@@ -48,14 +49,14 @@ def problems(folder: Path, text: str, environ: dict[str, str] | None = None) -> 
 def test_the_shipped_file_loads_and_shows_the_defaults() -> None:
     loaded = load(ROOT / "configs/reflex.yaml", environ={})
     section = loaded.reflex
-    assert section.models == ("gpt-oss-20b", "qwen3-coder-30b-a3b", "qwen2.5-coder-32b")
+    assert section.local_models == ("gpt-oss-20b", "qwen3-coder-30b-a3b", "qwen2.5-coder-32b")
     assert section.gate.mode is GateMode.ENFORCE
     assert section.max_attempts == 2
     shown = yaml.safe_load((ROOT / "configs/reflex.yaml").read_text())["reflex"]
     defaults = ReflexSection.model_validate(
         {name: shown[name] for name in ("model_primary", "model_fallbacks", "endpoints")}
     )
-    chosen = {"risk": {"paths"}, "budgets": {"daily_usd", "monthly_usd", "prices"}}
+    chosen: dict[str, Any] = {"models": True, "risk": {"paths"}, "budgets": {"daily_usd", "monthly_usd", "prices"}}
     assert section.model_dump(exclude=chosen) == defaults.model_dump(exclude=chosen)
 
 
@@ -85,7 +86,7 @@ def test_the_environment_wins_key_by_key(tmp_path: Path) -> None:
         },
     )  # fmt: skip
     section = loaded.reflex
-    assert section.models == ("qwen3-coder-30b-a3b", "a", "b")
+    assert section.local_models == ("qwen3-coder-30b-a3b", "a", "b")
     assert section.limits().daily == 2_500_000_000
     assert section.risk.max_files == 9
     assert section.endpoints["local"].base_url == "http://127.0.0.1:30000/v1"
