@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from reflex_routing.decision import DecisionRecord
-    from reflex_routing.lookout import Run
     from reflex_routing.policy import Target
+    from reflex_routing.run import Run
 
 
 class RoutingError(Exception):

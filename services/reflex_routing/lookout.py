@@ -1,7 +1,7 @@
-"""What a router works with, where a request stands, and the snapshot that a decision rests on."""
+"""What a router works with, and the snapshot that a decision rests on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from reflex_routing.attempt import Sleep
@@ -10,8 +10,7 @@ from reflex_routing.breakers import Breakers
 from reflex_routing.capture import Capture
 from reflex_routing.config import ReflexSection
 from reflex_routing.connections import Connections
-from reflex_routing.decision import DecisionRecord, DecisionSink
-from reflex_routing.errors import RoutingError
+from reflex_routing.decision import DecisionSink
 from reflex_routing.gate import gate
 from reflex_routing.ledger import Ledger, Standing
 from reflex_routing.metrics import RoutingMetrics
@@ -26,7 +25,7 @@ from reflex_routing.policy import (
 )
 from reflex_routing.request import Request
 from reflex_routing.retry import Random
-from reflex_routing.risk import Risk
+from reflex_routing.run import Run
 from reflex_routing.serving import LocalModels
 from reflex_routing.wire import JSON, request_body, wanted_tokens
 
@@ -48,27 +47,6 @@ class Parts:
     random: Random
     sleep: Sleep
     new_id: Callable[[], str]
-
-
-@dataclass
-class Run:
-    """One request on its way."""
-
-    request: Request
-    request_id: str
-    risk: Risk
-    deadline: float
-    failed_before: int
-    failed_here: int = 0
-    excluded: dict[Target, str] = field(default_factory=dict)
-    last_error: RoutingError | None = None
-    cost: int = 0
-    records: list[DecisionRecord] = field(default_factory=list)
-
-    @property
-    def failed(self) -> int:
-        """Failed local attempts at the repair so far."""
-        return self.failed_before + self.failed_here
 
 
 class Lookout:

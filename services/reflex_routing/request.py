@@ -11,7 +11,7 @@ from reflex_routing.risk import RiskFacts
 from reflex_routing.wire import JSON, Completion
 
 if TYPE_CHECKING:
-    from reflex_routing.lookout import Run
+    from reflex_routing.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)

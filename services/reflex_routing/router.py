@@ -18,7 +18,7 @@ from reflex_routing.errors import (
     RoutingError,
 )
 from reflex_routing.ledger import Standing
-from reflex_routing.lookout import Lookout, Parts, Run
+from reflex_routing.lookout import Lookout, Parts
 from reflex_routing.outcome import outcome_of, refusal
 from reflex_routing.policy import (
     Decision,
@@ -29,6 +29,7 @@ from reflex_routing.policy import (
 )
 from reflex_routing.request import Answer, Request
 from reflex_routing.risk import assess
+from reflex_routing.run import Run
 from reflex_routing.wire import Completion, Delta, wanted_tokens
 
 LOG: Final = logging.getLogger("reflex.routing")

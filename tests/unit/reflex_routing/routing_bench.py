@@ -1,7 +1,7 @@
 """A router over scripted servers, with its clock, its waits and its ids in the test's hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -84,7 +84,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    *, engine: list[Script] | None = None, provider: list[Script] | None = None,
+    *, engine: Sequence[Script] | None = None, provider: Sequence[Script] | None = None,
     verdict: str = "Pass", store: BudgetStore | None = None,
     environ: dict[str, str] | None = None, **settings: Any,
 ) -> AsyncIterator[Bench]:  # fmt: skip
