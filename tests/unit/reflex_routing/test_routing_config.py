@@ -1,8 +1,8 @@
 """The configuration: the shipped file, the environment over it, every fault with its fix."""
 
 from pathlib import Path
-from typing import Any
 from textwrap import dedent
+from typing import Any
 
 import pytest
 import yaml
@@ -56,7 +56,9 @@ def test_the_shipped_file_loads_and_shows_the_defaults() -> None:
     defaults = ReflexSection.model_validate(
         {name: shown[name] for name in ("model_primary", "model_fallbacks", "endpoints")}
     )
-    chosen: dict[str, Any] = {"models": True, "risk": {"paths"}, "budgets": {"daily_usd", "monthly_usd", "prices"}}
+    chosen: dict[str, Any] = {
+        "models": True, "risk": {"paths"}, "budgets": {"daily_usd", "monthly_usd", "prices"},
+    }  # fmt: skip
     assert section.model_dump(exclude=chosen) == defaults.model_dump(exclude=chosen)
 
 
