@@ -46,6 +46,7 @@ class Repair:
         settings: the knobs.
         listener: is told what happens.
         clock: for times and limits.
+        progress: of an earlier run of the same repair that broke off; counts towards the limits.
         ops: the disk, for tests.
     """
 
@@ -58,6 +59,7 @@ class Repair:
         settings: Settings | None = None,
         listener: Listener = ignore,
         clock: Clock = monotonic,
+        progress: Progress | None = None,
         ops: FileOps | None = None,
     ) -> None:
         self._settings = settings or Settings()
@@ -73,7 +75,7 @@ class Repair:
         self._root = root
         self._model = Timer(clock)
         self._cancel = asyncio.Event()
-        self._progress = Progress()
+        self._progress = progress or Progress()
         self._records: list[Record] = []
         self._suggested = 0
         self._asked = ""

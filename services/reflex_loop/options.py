@@ -24,7 +24,9 @@ class RepairOptions(BaseModel):
         " verified (every one, kept only when the check improves).",
     )
     candidates: int = Field(default=1, ge=1, le=8, description="Replies asked for at once.")
-    attempts: int = Field(default=_DEFAULT.attempts, ge=1, le=50, description="Questions at most.")
+    max_attempts: int = Field(
+        default=_DEFAULT.attempts, ge=1, le=50, description="Questions at most."
+    )
     run_tests: bool = Field(
         default=False, description="Whether the crate's tests must pass as well."
     )
@@ -79,8 +81,8 @@ class RepairOptions(BaseModel):
             check_seconds=self.check_seconds,
             reply_seconds=reply_seconds,
             stopping=Stopping(
-                attempts=self.attempts,
-                without_progress=min(_DEFAULT.without_progress, self.attempts),
+                attempts=self.max_attempts,
+                without_progress=min(_DEFAULT.without_progress, self.max_attempts),
                 tokens=self.tokens,
                 seconds=self.seconds,
                 cost_usd=self.cost_usd,

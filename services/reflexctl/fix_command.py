@@ -60,7 +60,12 @@ _DEFAULT = RepairOptions()
     help="Replies asked for at once; the best by compile result is taken.",
 )  # fmt: skip
 @click.option(
-    "--attempts", type=int, default=_DEFAULT.attempts, show_default=True, help="Questions at most."
+    "--attempts",
+    "max_attempts",
+    type=int,
+    default=_DEFAULT.max_attempts,
+    show_default=True,
+    help="Questions at most.",
 )
 @click.option("--seconds", type=float, default=_DEFAULT.seconds, show_default=True, help="At most.")
 @click.option(

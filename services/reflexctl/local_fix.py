@@ -40,7 +40,7 @@ async def fix(
         ConfigurationError: there is no compiler, no sandbox, or nothing that can be copied.
         CliError: the compiler cannot be run, or the files cannot be changed.
     """
-    progress = Progress(screen, attempts=options.attempts, clock=time.monotonic)
+    progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)
     async with compiler(options, unsafe=unsafe) as checker, _router(source) as router:
         with ExitStack() as stack:
             root = stack.enter_context(copied(place.root)) if dry_run else place.root

@@ -7,6 +7,7 @@ from reflex_loop.events import Listener
 from reflex_loop.loop import Repair, ignore
 from reflex_loop.options import RepairOptions
 from reflex_loop.protocols import Checker
+from reflex_loop.stopping import Progress
 from reflex_routing.router import Router
 from reflex_runner.job import Runner
 
@@ -19,6 +20,7 @@ def open_repair(
     options: RepairOptions | None = None,
     listener: Listener = ignore,
     task_id: str = "",
+    progress: Progress | None = None,
 ) -> Repair:
     """Return a repair of `root` that compiles in a sandbox and asks by the routing rules.
 
@@ -29,6 +31,7 @@ def open_repair(
         options: what the caller wants.
         listener: is told what happens, in the repair's own task.
         task_id: names the repair in decision records.
+        progress: of an earlier run of the same repair that broke off; counts towards the limits.
     """
     from reflex_loop.adapters.checker import RunnerChecker
 
@@ -37,7 +40,13 @@ def open_repair(
         runner, entry=options.entry, edition=options.edition, locked=options.locked
     )
     return repair_with(
-        root, checker=checker, router=router, options=options, listener=listener, task_id=task_id
+        root,
+        checker=checker,
+        router=router,
+        options=options,
+        listener=listener,
+        task_id=task_id,
+        progress=progress,
     )
 
 
@@ -49,6 +58,7 @@ def repair_with(
     options: RepairOptions,
     listener: Listener = ignore,
     task_id: str = "",
+    progress: Progress | None = None,
 ) -> Repair:
     """Return a repair that compiles by any checker; see `open_repair`.
 
@@ -62,4 +72,5 @@ def repair_with(
         proposer=RoutingProposer(router, task_id=task_id),
         settings=settings,
         listener=listener,
+        progress=progress,
     )

@@ -125,7 +125,7 @@ async def test_what_a_look_ahead_says_costs_nothing() -> None:
 async def test_risk_is_the_whole_repairs_also_where_one_error_is_shown(tmp_path: Path) -> None:
     source = SOURCE + "unsafe fn three() {\n    let a = 3; // @E0425\n}\n"
     async with bench(provider=[api.answer("no")], models=COMPACT) as found:
-        result, _ = await repair(tmp_path, found, source, attempts=1)
+        result, _ = await repair(tmp_path, found, source, max_attempts=1)
     assert found.local.calls == []
     assert result.records[0].routing["reason"] == "high_risk"
 
