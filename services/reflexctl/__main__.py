@@ -10,6 +10,10 @@ from reflexctl.errors import CONFIGURATION
 
 _COMMANDS: Final = {
     "fix": ("reflexctl.fix_command", "fix", "Repair Rust code that does not compile."),
+    "health": ("reflexctl.engine_commands", "health", "Ask whether the model can be asked."),
+    "models": ("reflexctl.engine_commands", "models", "List what the server serves."),
+    "status": ("reflexctl.engine_commands", "status", "Show the configuration and who answers."),
+    "e2e": ("reflexctl.e2e_command", "e2e", "Test routing and the model from end to end."),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from reflex_loop.adapters.assembly import repair_with
+from reflex_loop.adapters.assembly import open_repair
 from reflex_loop.errors import CheckError, LoopError
 from reflex_loop.loop import Repair
 from reflex_loop.options import RepairOptions
@@ -18,7 +18,7 @@ from reflexctl.errors import CliError
 from reflexctl.interrupts import Interrupts
 from reflexctl.place import Place
 from reflexctl.progress import Progress
-from reflexctl.sandbox import compiler
+from reflexctl.sandbox import sandbox
 from reflexctl.screen import Screen
 from reflexctl.sources import Source
 from reflexctl.trial_copy import copied
@@ -41,11 +41,11 @@ async def fix(
         CliError: the compiler cannot be run, or the files cannot be changed.
     """
     progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)
-    async with compiler(options, unsafe=unsafe) as checker, _router(source) as router:
+    async with sandbox(unsafe=unsafe) as runner, _router(source) as router:
         with ExitStack() as stack:
             root = stack.enter_context(copied(place.root)) if dry_run else place.root
-            repair = repair_with(
-                root, checker=checker, router=router, options=options, listener=progress.hear
+            repair = open_repair(
+                root, runner=runner, router=router, options=options, listener=progress.hear
             )
             try:
                 with progress.shown():

@@ -1,4 +1,4 @@
-"""The compiler that a local repair uses: confined, or by an explicit wish not."""
+"""The sandbox of a local repair: confined, or by an explicit wish not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reflex_loop.errors import CheckError
-from reflex_loop.local_checker import Toolchain, UnsandboxedCargo, UnsandboxedRustc
-from reflex_loop.options import RepairOptions
-from reflex_loop.protocols import Checker
+from reflex_runner.errors import RunnerError
+from reflex_runner.job import Runner
+from reflex_runner.local import UnconfinedRunner
+from reflex_runner.toolchain import Toolchain
 from reflexctl.errors import ConfigurationError
 
 
 @asynccontextmanager
-async def compiler(options: RepairOptions, *, unsafe: bool) -> AsyncIterator[Checker]:
-    """Lend a compiler for one repair; its build output goes with it.
+async def sandbox(*, unsafe: bool) -> AsyncIterator[Runner]:
+    """Lend a sandbox for one repair; its build output goes with it.
 
     Raises:
         ConfigurationError: there is no Rust toolchain, or no sandbox and no leave to go without.
@@ -24,11 +24,7 @@ async def compiler(options: RepairOptions, *, unsafe: bool) -> AsyncIterator[Che
         raise ConfigurationError("no sandbox yet", hints=("--unsafe-no-sandbox",))
     try:
         toolchain = await asyncio.to_thread(Toolchain.find)
-    except CheckError as error:
+    except RunnerError as error:
         raise ConfigurationError(str(error)) from error
     with TemporaryDirectory(prefix="reflexctl-") as folder:
-        scratch = Path(folder)
-        if options.entry:
-            yield UnsandboxedRustc(toolchain, scratch, entry=options.entry, edition=options.edition)
-        else:
-            yield UnsandboxedCargo(toolchain, scratch, locked=options.locked)
+        yield UnconfinedRunner(toolchain, Path(folder))

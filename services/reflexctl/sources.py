@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -16,7 +17,6 @@ from reflex_routing.errors import CallError, ConfigError
 from reflex_routing.prices import PriceTable
 from reflexctl.errors import ConfigurationError
 
-ENDPOINT: Final = "endpoint"
 KEY_VARIABLE: Final = "REFLEX_ENDPOINT_KEY"
 _COMPACT_BELOW: Final = 4_096  # tokens of context: the rules and a crate do not fit in less
 _DEFAULT_REPLY: Final = 2_048
@@ -84,9 +84,9 @@ async def from_endpoint(
         ConfigurationError: the URL is none, or it cannot be told which model to ask.
     """
     environ = os.environ if environ is None else environ
-    section = _section(url, model or "unknown", {}, environ)
+    section = endpoint_section(url, model or "unknown", {}, environ)
     try:
-        served = await served_models(section, ENDPOINT, seconds=seconds, environ=environ)
+        served = await served_models(section, section.endpoint, seconds=seconds, environ=environ)
     except CallError as error:
         if not model:
             raise ConfigurationError(
@@ -98,13 +98,13 @@ async def from_endpoint(
     if not model:
         if len(names) != 1:
             raise ConfigurationError(
-                f"{url} serves {len(names)} models: {', '.join(names) or 'none'}",
+                f"{url} serves {len(names)} models: {', '.join(names[:8]) or 'none'}",
                 hints=("choose one: --model NAME",),
             )
         model = names[0]
     known = next((each for each in served if each.get("id") == model), {})
     form = _form(known, renderer)
-    section = _section(url, model, form, environ)
+    section = endpoint_section(url, model, form, environ)
     notes = [f"asking {model} at {url}; the gate is disabled: nothing vouches for this model"]
     if served and model not in names:
         notes.append(f"{url} does not list {model}; it serves {', '.join(names)}")
@@ -148,9 +148,15 @@ def _form(served: Mapping[str, Any], renderer: str) -> dict[str, Any]:
     }
 
 
-def _section(
+def endpoint_section(
     url: str, model: str, form: Mapping[str, Any], environ: Mapping[str, str]
 ) -> ReflexSection:
+    """Return a configuration with this endpoint only, named by its host.
+
+    Raises:
+        ConfigurationError: the URL is none.
+    """
+    name = urlsplit(url).netloc.rpartition("@")[2] or "endpoint"
     server: dict[str, Any] = {"base_url": url.rstrip("/")}
     if environ.get(KEY_VARIABLE):
         server["api_key_env"] = KEY_VARIABLE
@@ -159,8 +165,8 @@ def _section(
             {
                 "model_primary": model,
                 "models": {model: form} if form else {},
-                "endpoint": ENDPOINT,
-                "endpoints": {ENDPOINT: server},
+                "endpoint": name,
+                "endpoints": {name: server},
                 "gate": {"mode": "disabled"},
                 "capture": {"mode": "none"},
             }

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reflex_loop.adapters.checker import RunnerChecker
 from reflex_loop.adapters.proposer import RoutingProposer
 from reflex_loop.events import Listener
 from reflex_loop.loop import Repair, ignore
@@ -33,8 +34,6 @@ def open_repair(
         task_id: names the repair in decision records.
         progress: of an earlier run of the same repair that broke off; counts towards the limits.
     """
-    from reflex_loop.adapters.checker import RunnerChecker
-
     options = options or RepairOptions()
     checker = RunnerChecker(
         runner, entry=options.entry, edition=options.edition, locked=options.locked
