@@ -230,12 +230,18 @@ async def high_risk(bench: Bench) -> str:
 async def budget_is_kept(bench: Bench) -> str:
     """An empty budget refuses the call with a type of its own, and sends nothing."""
     before = len(bench.cloud.asked)
+    with _logged():
+        wrong = await _unpaid(bench)
+    sent = len(bench.cloud.asked) - before
+    return wrong or (f"{sent} calls were sent" if sent else "")
+
+
+async def _unpaid(bench: Bench) -> str:
     async with bench.router(enabled=False, budgets={"daily_usd": 0}) as router:
         try:
             answer = await router.complete(bench.request())
         except BudgetExceededError:
-            sent = len(bench.cloud.asked) - before
-            return f"{sent} calls were sent" if sent else ""
+            return ""
     return f"{answer.target} answered without a budget"
 
 
