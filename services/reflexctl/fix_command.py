@@ -1,21 +1,15 @@
-"""`reflexctl fix`: options, where the repair runs, and the exit code."""
+"""`reflexctl fix`: its options."""
 
 import asyncio
-import os
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from reflex_loop.options import RepairOptions
-from reflexctl import local_fix, report, sources
-from reflexctl.errors import INTERRUPTED, NOT_DONE, OK, CliError, ConfigurationError
-from reflexctl.interrupts import Interrupts
-from reflexctl.place import Place, find
+from reflexctl import fixing
+from reflexctl.errors import CliError
 from reflexctl.screen import Screen
 
 _DEFAULT = RepairOptions()
@@ -102,13 +96,7 @@ _DEFAULT = RepairOptions()
     help="Run build scripts and proc macros with all your rights.",
 )  # fmt: skip
 @click.option("-v", "--verbose", "verbosity", count=True, help="Say more; twice for all.")
-def fix(
-    path: Path,
-    dry_run: bool,
-    as_json: bool,
-    verbosity: int,
-    **arguments: Any,  # noqa: ANN401
-) -> int:
+def fix(as_json: bool, verbosity: int, **arguments: Any) -> int:  # noqa: ANN401
     """Repair the Rust code in PATH that does not compile.
 
     PATH is a folder in a cargo package or workspace (default: this one), or the root file of a
@@ -118,76 +106,8 @@ def fix(
     """
     screen = Screen(as_json=as_json, verbosity=verbosity)
     try:
-        options = _options(arguments)
-        place = find(path, arguments["entry"])
-        if place.entry:
-            options = options.model_copy(update={"entry": place.entry})
-        for note in place.notes:
-            screen.say(note)
         with screen.logs():
-            return asyncio.run(_fix(place, options, arguments, screen, dry_run=dry_run))
+            return asyncio.run(fixing.run(fixing.wish(arguments), screen))
     except CliError as error:
         screen.error(error)
         return error.exit_code
-
-
-def _options(arguments: Mapping[str, Any]) -> RepairOptions:
-    chosen = {name: arguments[name] for name in RepairOptions.model_fields if name in arguments}
-    try:
-        return RepairOptions.model_validate(chosen)
-    except ValidationError as error:
-        raise ConfigurationError(
-            "; ".join(_fault(each) for each in error.errors(include_url=False))
-        ) from error
-
-
-def _fault(error: ErrorDetails) -> str:
-    option = str(error["loc"][0]).removesuffix("_usd").replace("_", "-")
-    return f"--{option}: {error['msg'].removeprefix('Value error, ')}"
-
-
-async def _fix(
-    place: Place,
-    options: RepairOptions,
-    arguments: Mapping[str, Any],
-    screen: Screen,
-    *,
-    dry_run: bool,
-) -> int:
-    interrupts = Interrupts()
-    try:
-        source = await _source(arguments)
-        for note in source.notes:
-            screen.say(note)
-        result = await local_fix.fix(
-            place,
-            options,
-            source,
-            screen,
-            interrupts,
-            dry_run=dry_run,
-            unsafe=arguments["unsafe"],
-        )
-    except asyncio.CancelledError:
-        if not interrupts.count:
-            raise
-        screen.note("error", "stopped; what was not judged was rolled back")
-        return INTERRUPTED
-    if screen.as_json:
-        screen.json({**result, "dry_run": dry_run})
-    else:
-        report.show(screen, result, dry_run=dry_run)
-    if interrupts.count:
-        return INTERRUPTED
-    return OK if result["fixed"] else NOT_DONE
-
-
-async def _source(arguments: Mapping[str, Any]) -> sources.Source:
-    """Return whom to ask on this machine."""
-    endpoint, config, model = arguments["endpoint"], arguments["config"], arguments["model"]
-    if endpoint:
-        return await sources.from_endpoint(endpoint, model, renderer=arguments["renderer"] or "")
-    found = sources.find_file(config, os.environ)
-    if found is not None:
-        return sources.from_file(found, model=model)
-    raise sources.no_source()

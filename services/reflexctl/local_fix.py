@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -33,6 +33,7 @@ async def fix(
     *,
     dry_run: bool = False,
     unsafe: bool = False,
+    fetch: bool | None = None,
 ) -> Mapping[str, Any]:
     """Repair a tree in place, or a copy of it, and return `Result.to_json()`.
 
@@ -41,19 +42,20 @@ async def fix(
         CliError: the compiler cannot be run, or the files cannot be changed.
     """
     progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)
-    async with sandbox(unsafe=unsafe) as runner, _router(source) as router:
-        with ExitStack() as stack:
-            root = stack.enter_context(copied(place.root)) if dry_run else place.root
-            repair = open_repair(
-                root, runner=runner, router=router, options=options, listener=progress.hear
-            )
-            try:
-                with progress.shown():
-                    return await _run(repair, screen, interrupts)
-            except CheckError as error:
-                raise CliError(f"the compiler cannot be run: {error}") from error
-            except LoopError as error:
-                raise CliError(str(error)) from error
+    async with AsyncExitStack() as stack:
+        root = stack.enter_context(copied(place.root)) if dry_run else place.root
+        runner = await stack.enter_async_context(sandbox(root, screen, unsafe=unsafe, fetch=fetch))
+        router = await stack.enter_async_context(_router(source))
+        repair = open_repair(
+            root, runner=runner, router=router, options=options, listener=progress.hear
+        )
+        try:
+            with progress.shown():
+                return await _run(repair, screen, interrupts)
+        except CheckError as error:
+            raise CliError(f"the compiler cannot be run: {error}") from error
+        except LoopError as error:
+            raise CliError(str(error)) from error
 
 
 async def _run(repair: Repair, screen: Screen, interrupts: Interrupts) -> Mapping[str, Any]:

@@ -5,26 +5,57 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from reflex_runner.errors import RunnerError
-from reflex_runner.job import Runner
-from reflex_runner.local import UnconfinedRunner
+from reflex_runner.local import LocalRunner
+from reflex_runner.opening import open_local
 from reflex_runner.toolchain import Toolchain
+from reflexctl import dependencies
 from reflexctl.errors import ConfigurationError
+from reflexctl.screen import Screen
+
+_UNSAFE: Final = "no sandbox: build scripts, proc macros and tests run with all your rights"
 
 
 @asynccontextmanager
-async def sandbox(*, unsafe: bool) -> AsyncIterator[Runner]:
-    """Lend a sandbox for one repair; its build output goes with it.
+async def sandbox(
+    root: Path, screen: Screen, *, unsafe: bool, fetch: bool | None
+) -> AsyncIterator[LocalRunner]:
+    """Lend a sandbox for one repair, with the dependencies in it; all of it goes afterwards.
+
+    Args:
+        root: the workspace.
+        screen: for what takes time, and for warnings.
+        unsafe: do without confinement.
+        fetch: dependencies first; None: when Cargo.lock names some that are not here.
 
     Raises:
         ConfigurationError: there is no Rust toolchain, or no sandbox and no leave to go without.
+        CliError: dependencies cannot be fetched.
     """
-    if not unsafe:
-        raise ConfigurationError("no sandbox yet", hints=("--unsafe-no-sandbox",))
-    try:
-        toolchain = await asyncio.to_thread(Toolchain.find)
-    except RunnerError as error:
-        raise ConfigurationError(str(error)) from error
-    with TemporaryDirectory(prefix="reflexctl-") as folder:
-        yield UnconfinedRunner(toolchain, Path(folder))
+    with TemporaryDirectory(prefix="reflexctl-", ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder)
+        try:
+            toolchain = await asyncio.to_thread(_toolchain)
+            registry = await dependencies.provide(
+                root, toolchain, scratch / "fetch", screen, fetch=fetch
+            )
+            runner = await open_local(
+                scratch / "build",
+                unsafe_no_sandbox=unsafe,
+                toolchain=toolchain,
+                registry=registry,
+            )
+        except RunnerError as error:
+            raise ConfigurationError(str(error)) from error
+        if unsafe:
+            screen.note("warning", _UNSAFE)
+        try:
+            yield runner
+        finally:
+            await asyncio.to_thread(runner.close)
+
+
+def _toolchain() -> Toolchain:
+    return Toolchain.find()

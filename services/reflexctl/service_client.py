@@ -1,0 +1,223 @@
+"""A reflex-loop service over HTTP: start a repair, follow it through broken connections, end it."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
+
+import httpx2
+
+from reflex_loop.events import KINDS, Event, from_json
+from reflex_loop.options import RepairOptions
+from reflexctl.errors import ConfigurationError, ServerError
+
+_ENDED: Final = frozenset({"succeeded", "failed", "cancelled"})
+_LONGEST_WAIT: Final = 60.0  # seconds without a word of the service, or in front of a full queue
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
+_SILENCE: Final = 90.0  # the service sends a comment long before
+
+Json = dict[str, Any]
+Sleep = Callable[[float], Awaitable[None]]
+Tell = Callable[[str], None]
+
+
+class Service:
+    """One service, with one key; see `opened`."""
+
+    def __init__(self, client: httpx2.AsyncClient, *, tell: Tell, sleep: Sleep) -> None:
+        self._client = client
+        self._tell = tell
+        self._sleep = sleep
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, url: str, key: str, *, tell: Tell, sleep: Sleep = asyncio.sleep
+    ) -> AsyncIterator[Self]:
+        """Open the connections to a service for the time of the block.
+
+        Args:
+            url: of the service, without `/v1`.
+            key: its bearer key; may be empty.
+            tell: is told why it takes longer.
+            sleep: for pauses.
+
+        Raises:
+            ConfigurationError: the URL is none.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"--server {url}: no URL", hints=("wanted: a URL such as https://reflex.example",)
+            )
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        timeout = httpx2.Timeout(30.0, read=_SILENCE)
+        base = url.rstrip("/").removesuffix("/v1")
+        async with httpx2.AsyncClient(base_url=base, headers=headers, timeout=timeout) as client:
+            yield cls(client, tell=tell, sleep=sleep)
+
+    async def start(self, tar: bytes, options: RepairOptions) -> Json:
+        """Send a workspace and return the queued repair.
+
+        A full queue is waited for; a broken connection is tried again without a second repair.
+
+        Raises:
+            ServerError: the service refuses, or cannot be reached.
+        """
+        key = uuid.uuid4().hex
+        waited, pause = 0.0, _FIRST_PAUSE
+        while True:
+            problem: ServerError
+            try:
+                answer = await self._client.post(
+                    "/v1/repairs",
+                    params={"options": options.model_dump_json(exclude_defaults=True)},
+                    headers={"Content-Type": "application/x-tar", "Idempotency-Key": key},
+                    content=tar,
+                )
+            except httpx2.TransportError as error:
+                problem, wait = _unreachable(self._client, error), pause
+            else:
+                if answer.status_code not in (429, 503):
+                    return _document(answer)
+                problem, wait = _refusal(answer), _retry_after(answer) or pause
+                self._tell(f"{problem}; trying again in {wait:.0f} s")
+            if waited + wait > _LONGEST_WAIT:
+                raise problem
+            await self._sleep(wait)
+            waited, pause = waited + wait, min(pause * 2, _LONGEST_PAUSE)
+
+    async def events(self, repair: str) -> AsyncIterator[Event]:
+        """Yield every event of a repair once, in order, until it ends.
+
+        Raises:
+            ServerError: the service is silent or gone for too long.
+        """
+        last, waited, pause = 0, 0.0, _FIRST_PAUSE
+        while True:
+            problem = ServerError("the service ended the stream")
+            try:
+                async for event in self._stream(repair, last):
+                    last, waited, pause = event.number, 0.0, _FIRST_PAUSE
+                    yield event
+                    if event.kind == "stopped":
+                        return
+                if (await self.get(repair))["status"] in _ENDED:
+                    return
+            except httpx2.TransportError as error:
+                problem = _unreachable(self._client, error)
+            if waited + pause > _LONGEST_WAIT:
+                raise problem
+            if waited == 0:
+                self._tell("the connection broke; going on where it was")
+            await self._sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
+
+    async def ended(self, repair: str) -> Json:
+        """Return a repair when its end is recorded, shortly after its last event.
+
+        Raises:
+            ServerError: it does not end, or the service is gone.
+        """
+        waited, pause = 0.0, _FIRST_PAUSE / 4
+        while True:
+            try:
+                found = await self.get(repair)
+                if found["status"] in _ENDED:
+                    return found
+                problem = ServerError(f"repair {repair} is {found['status']} after its end")
+            except httpx2.TransportError as error:
+                problem = _unreachable(self._client, error)
+            if waited > _LONGEST_WAIT:
+                raise problem
+            await self._sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
+
+    async def get(self, repair: str) -> Json:
+        """Return a repair."""
+        return _document(await self._client.get(f"/v1/repairs/{repair}"))
+
+    async def cancel(self, repair: str) -> None:
+        """Ask for the end of a repair."""
+        _document(await self._client.post(f"/v1/repairs/{repair}/cancel"))
+
+    async def workspace(self, repair: str) -> bytes:
+        """Return the tar of the files that a repair changed.
+
+        Raises:
+            ServerError: the service refuses, or cannot be reached.
+        """
+        try:
+            answer = await self._client.get(f"/v1/repairs/{repair}/workspace")
+        except httpx2.TransportError as error:
+            raise _unreachable(self._client, error) from error
+        if answer.status_code != 200:
+            raise _refusal(answer)
+        return answer.content
+
+    async def _stream(self, repair: str, last: int) -> AsyncIterator[Event]:
+        headers = {"Accept": "text/event-stream"}
+        if last:
+            headers["Last-Event-ID"] = str(last)
+        path = f"/v1/repairs/{repair}/events"
+        async with self._client.stream("GET", path, headers=headers) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                if answer.status_code in (429, 502, 503, 504):
+                    raise httpx2.RemoteProtocolError(str(_refusal(answer)))
+                raise _refusal(answer)
+            async for number, event in _read_events(answer.aiter_lines()):
+                if number > last:
+                    yield event
+
+
+async def _read_events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[int, Event]]:
+    """Yield the events of an SSE stream; kinds that are not known here are left out."""
+    data: list[str] = []
+    async for line in lines:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            value = json.loads("\n".join(data))
+            data = []
+            if isinstance(value, dict) and value.get("kind") in KINDS:
+                event = from_json(value)
+                yield event.number, event
+
+
+def _document(answer: httpx2.Response) -> Json:
+    if answer.is_success:
+        found: Json = answer.json()
+        return found
+    raise _refusal(answer)
+
+
+def _refusal(answer: httpx2.Response) -> ServerError:
+    """Return the error of an answer in OpenAI's shape, or of something else on the way."""
+    try:
+        body: Any = answer.json()
+    except ValueError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    text = error.get("message") if isinstance(error, Mapping) else answer.reason_phrase
+    hints = {
+        401: ("give its key by REFLEX_API_KEY or --key-file",),
+        403: ("this key may not do that",),
+        413: ("let git ignore what is not source",),
+    }
+    return ServerError(
+        f"the service answers {answer.status_code}: {text}", hints=hints.get(answer.status_code, ())
+    )
+
+
+def _unreachable(client: httpx2.AsyncClient, error: Exception) -> ServerError:
+    return ServerError(f"{client.base_url} cannot be reached: {error or type(error).__name__}")
+
+
+def _retry_after(answer: httpx2.Response) -> float | None:
+    try:
+        return max(0.0, float(answer.headers.get("Retry-After", "")))
+    except ValueError:
+        return None
