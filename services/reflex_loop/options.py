@@ -82,7 +82,6 @@ class RepairOptions(BaseModel):
             reply_seconds=reply_seconds,
             stopping=Stopping(
                 attempts=self.max_attempts,
-                without_progress=min(_DEFAULT.without_progress, self.max_attempts),
                 tokens=self.tokens,
                 seconds=self.seconds,
                 cost_usd=self.cost_usd,
