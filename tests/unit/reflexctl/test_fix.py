@@ -60,7 +60,13 @@ def test_the_diff_is_data_and_the_rest_is_not(broken: Path) -> None:
     after, _ = broken.read_text(), broken.write_text(before)
     subprocess.run(["patch", "-p1", "-i", "again.diff"], cwd=broken.parent, check=True)
     assert broken.read_text() == after
-    for word in ("check 1 error (E0425)", "ask 1", "kept", "fixed: 1 attempt", "the gate is disabled"):
+    for word in (
+        "check 1 error (E0425)",
+        "ask 1",
+        "kept",
+        "fixed: 1 attempt",
+        "the gate is disabled",
+    ):
         assert word in done.err, done.err
 
 
