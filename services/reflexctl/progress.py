@@ -12,6 +12,7 @@ from rich.text import Text
 
 from reflex_loop.events import (
     Answered,
+    Applied,
     Asked,
     Checked,
     Event,
@@ -44,10 +45,10 @@ class Status:
         """Return the status when an event was heard."""
         match event:
             case Checked():
-                settled = event.when in ("start", "suggestion")
+                trying = event.when in ("start", "suggestion")
                 return replace(
                     self,
-                    doing="trying the compiler's suggestions" if settled else "judging",
+                    doing="trying the compiler's suggestions" if trying else "judging",
                     errors=event.errors if event.when == "start" else self.errors,
                 )
             case SuggestionsTried():
@@ -62,11 +63,13 @@ class Status:
             case Answered():
                 return replace(
                     self,
-                    doing="checking the patch of",
+                    doing="reading the answer of",
                     tokens=self.tokens + event.prompt + event.completion,
                     cached=self.cached + event.cached,
                     by=event.answered_by,
                 )
+            case Applied():
+                return replace(self, doing="compiling the patch of")
             case Judged() if event.verdict != "rejected":
                 return replace(self, errors=event.errors)
             case Stopped():
@@ -76,15 +79,15 @@ class Status:
 
     def text(self, seconds: float) -> Text:
         """Return the line."""
-        parts = [f"{self.doing} {self.by}".rstrip() if self.attempt else self.doing]
-        if self.attempt:
-            parts.append(f"attempt {self.attempt}/{self.attempts}")
+        parts = [f"attempt {self.attempt}/{self.attempts}"] if self.attempt else []
         if self.errors is not None:
             parts.append(f"{counted(self.errors, 'error')} left")
         if self.tokens:
             cached = f" ({self.cached:,} cached)" if self.cached else ""
             parts.append(f"{self.tokens:,} tokens{cached}")
         parts.append(f"{seconds:.0f} s")
+        # Last, because the name may be longer than the line.
+        parts.append(f"{self.doing} {self.by}".rstrip() if self.attempt else self.doing)
         return Text(" · ".join(parts), style="cyan", overflow="ellipsis", no_wrap=True)
 
 
@@ -148,7 +151,8 @@ class Progress:
         self._status = Status(attempts=attempts)
         self._clock = clock
         self._began = clock()
-        self._spinner = Spinner("dots")
+        self._spinner = Spinner("dots", style="cyan")
+        self._live: Live | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -156,10 +160,14 @@ class Progress:
         if not self._screen.is_live:
             yield
             return
-        with Live(
+        self._live = Live(
             get_renderable=self._now, console=self._screen.err, refresh_per_second=8, transient=True
-        ):
-            yield
+        )
+        try:
+            with self._live:
+                yield
+        finally:
+            self._live = None
 
     def hear(self, event: Event) -> None:
         """Take an event; never raises, for the repair must not end by its own display."""
@@ -167,9 +175,10 @@ class Progress:
         text = line(event)
         if text is not None:
             self._screen.say(text)
+        if self._live is not None:
+            self._live.refresh()
 
     def _now(self) -> Table:
         grid = Table.grid(padding=(0, 1))
-        self._spinner.style = "cyan"
         grid.add_row(self._spinner, self._status.text(self._clock() - self._began))
         return grid

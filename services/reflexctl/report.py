@@ -6,7 +6,7 @@ from typing import Any, Final
 from rich.text import Text
 
 from reflex_loop.stopping import Stop
-from reflexctl.progress import counted, first_line
+from reflexctl.progress import counted
 from reflexctl.screen import Screen
 
 _LEFT: Final = 3
@@ -22,6 +22,8 @@ _WHY: Final = {
     Stop.NO_VERDICT: "the compiler fails without naming a place in this workspace",
     Stop.CONFLICT: "someone else changes the same files",
 }
+_TELLING: Final = (Stop.NO_ANSWER, Stop.NO_VERDICT, Stop.CONFLICT)
+_DETAIL_LINES: Final = 8
 _HINTS: Final = {
     "no_route": "name a server by --endpoint, or see who may answer: reflexctl status",
     "unavailable": "is the server running? see: reflexctl health",
@@ -58,12 +60,20 @@ def show(screen: Screen, result: Mapping[str, Any], *, dry_run: bool) -> None:
     left = f"{counted(result['errors_after'], 'error')} of {result['errors_before']} left"
     why = _WHY.get(stop, stop.value)
     screen.say(_end("not fixed", f"{left}; {why}; {', '.join(facts)}", ok=False))
-    if result["detail"]:
-        screen.say(Text(f"  {first_line(result['detail'])}"))
+    if stop in _TELLING or not result["left"]:
+        for each in _detail(result["detail"]):
+            screen.say(Text(f"  {each}"))
     _left(screen, result["left"])
     hint = _HINTS.get(result.get("code", ""))
     if hint:
         screen.note("hint", hint)
+
+
+def _detail(text: str) -> list[str]:
+    """Return what was said, from the first line that calls itself an error."""
+    lines = text.strip().splitlines()
+    begin = next((at for at, each in enumerate(lines) if each.startswith("error")), 0)
+    return lines[begin : begin + _DETAIL_LINES]
 
 
 def _left(screen: Screen, left: Sequence[str]) -> None:

@@ -4,13 +4,16 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
 from reflexctl.errors import CliError
+
+
+_TOLD_ANYWAY: Final = "request %s is refused"  # the command ends with the same words
 
 
 class Screen:
@@ -97,6 +100,8 @@ class _ScreenHandler(logging.Handler):
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
+        if str(record.msg).startswith(_TOLD_ANYWAY) and not self._screen.verbosity:
+            return
         if record.levelno >= logging.WARNING:
             self._screen.note("warning", record.getMessage())
         else:

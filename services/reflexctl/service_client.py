@@ -15,6 +15,7 @@ from reflexctl.errors import ConfigurationError, ServerError
 
 _ENDED: Final = frozenset({"succeeded", "failed", "cancelled"})
 _LONGEST_WAIT: Final = 60.0  # seconds without a word of the service, or in front of a full queue
+_FIRST_CONTACT: Final = 2.0  # seconds of trying to send: a wrong address does not get better
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _SILENCE: Final = 90.0  # the service sends a comment long before
@@ -78,13 +79,14 @@ class Service:
                     content=tar,
                 )
             except httpx2.TransportError as error:
-                problem, wait = _unreachable(self._client, error), pause
+                problem, wait, most = _unreachable(self._client, error), pause, _FIRST_CONTACT
             else:
                 if answer.status_code not in (429, 503):
                     return _document(answer)
                 problem, wait = _refusal(answer), _retry_after(answer) or pause
+                most = _LONGEST_WAIT
                 self._tell(f"{problem}; trying again in {wait:.0f} s")
-            if waited + wait > _LONGEST_WAIT:
+            if waited + wait > most:
                 raise problem
             await self._sleep(wait)
             waited, pause = waited + wait, min(pause * 2, _LONGEST_PAUSE)
