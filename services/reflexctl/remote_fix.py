@@ -42,7 +42,7 @@ async def fix(
         screen.say(f"{counted(upload.links, 'link')} left out: a service takes files only")
     progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)
     async with Service.opened(server.url, server.key, tell=screen.say) as service:
-        size = f"{len(upload.files):,} files, {len(upload.tar) / 1024:,.0f} KiB"
+        size = f"{counted(len(upload.files), 'file')}, {len(upload.tar) / 1024:,.0f} KiB"
         screen.say(f"sending {size} to {server.url}")
         repair = str((await service.start(upload.tar, options))["id"])
         screen.say(f"repair {repair}")

@@ -13,7 +13,7 @@ from reflex_routing.client import CallLimits, list_models
 from reflex_routing.config import ReflexSection
 from reflex_routing.config_file import Loaded, load
 from reflex_routing.connections import Connections
-from reflex_routing.errors import CallError, ConfigError
+from reflex_routing.errors import AuthError, CallError, ConfigError
 from reflex_routing.prices import PriceTable
 from reflexctl.errors import ConfigurationError
 
@@ -91,7 +91,7 @@ async def from_endpoint(
         if not model:
             raise ConfigurationError(
                 f"--model is not given, and the endpoint cannot be asked for one: {error}",
-                hints=("name the model: --model NAME", "is the server running?"),
+                hints=("name the model: --model NAME", _hint(error)),
             ) from error
         served = []
     names = [str(each.get("id")) for each in served]
@@ -177,6 +177,12 @@ def endpoint_section(
             f"--endpoint {url}: {'; '.join(faults)}",
             hints=("wanted: a URL such as http://127.0.0.1:30000/v1",),
         ) from error
+
+
+def _hint(error: CallError) -> str:
+    if isinstance(error, AuthError):
+        return f"the server wants a key: {KEY_VARIABLE}"
+    return "is the server running?"
 
 
 def no_source(what: Sequence[str] = ()) -> ConfigurationError:
