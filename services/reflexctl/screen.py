@@ -12,7 +12,6 @@ from rich.text import Text
 
 from reflexctl.errors import CliError
 
-
 _TOLD_ANYWAY: Final = "request %s is refused"  # the command ends with the same words
 
 
