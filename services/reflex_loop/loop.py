@@ -8,8 +8,8 @@ from typing import Final
 from reflex_loop import render_full
 from reflex_loop.asking import Answer, ask
 from reflex_loop.assessment import Assessment, Verdict
-from reflex_loop.changes import between
 from reflex_loop.conversation import Conversation, Talks, intent, reused
+from reflex_loop.ending import Ending
 from reflex_loop.errors import (
     OtherFormError,
     PolicyError,
@@ -17,18 +17,17 @@ from reflex_loop.errors import (
     RecoveryConflictError,
     StaleFileError,
 )
-from reflex_loop.events import Asked, Event, Listener, Stopped
+from reflex_loop.events import Asked, Event, Listener
 from reflex_loop.fileops import FileOps
 from reflex_loop.protocols import Checker, Clock, Form, Proposer, monotonic
 from reflex_loop.recording import best_of, conclude, refuse, unanswered
-from reflex_loop.result import Record, Result, Seconds
+from reflex_loop.result import Record, Result
 from reflex_loop.session import Session, Timer, Trial
-from reflex_loop.settings import OnFailure, Settings
+from reflex_loop.settings import Settings
 from reflex_loop.stopping import Progress, Stop, stop
 from reflex_loop.suggesting import suggest
 from reflex_loop.transaction import recover
 
-_LEFT_SHOWN: Final = 10
 _FORMS: Final = 3  # in which one question is written: once more after each model that fails
 
 
@@ -274,43 +273,17 @@ class Repair:
         )
 
     def _result(self, session: Session, why: Stop) -> Result:
-        """Return the end, after restoring what shall not stay."""
-        before, state = self._before, self._state
-        fixed = state is not None and state.ok
-        if fixed and why is not Stop.NOTHING_TO_DO:
-            why = Stop.FIXED
-        shown = session.refresh()
-        if not fixed and self._settings.on_failure is OnFailure.RESTORE:
-            back = between(shown.files, session.first)
-            if back:
-                session.keep(back)
-                shown, state = session.refresh(), before
-        errors = state.errors if state else 0
-        detail = self._detail or (state.detail if state and not fixed else "")
-        total = session.seconds()
-        session.emit(Stopped(why=why.value, fixed=fixed, errors=errors, detail=detail))
-        return Result(
-            fixed=fixed,
-            stop=why,
-            detail=detail,
-            code=self._code,
-            attempts=self._progress.attempts,
-            rustfix_edits=self._suggested,
-            errors_before=before.errors if before else 0,
-            errors_after=errors,
-            diff=between(session.first.files, shown).diff(),
-            usage=self._progress.usage,
-            cost_usd=self._progress.cost_usd,
+        return Ending(
+            why=why,
+            before=self._before,
+            state=self._state,
+            progress=self._progress,
             records=tuple(self._records),
-            seconds=Seconds(
-                model=round(self._model.total, 4),
-                compiler=round(session.compiler.total, 4),
-                loop=round(max(total - self._model.total - session.compiler.total, 0.0), 4),
-            ),
-            left=tuple(
-                each.diagnostic.rendered for each in (state.causes if state else ())[:_LEFT_SHOWN]
-            ),
-        )
+            suggested=self._suggested,
+            detail=self._detail,
+            code=self._code,
+            model_seconds=self._model.total,
+        ).result(session)
 
 
 def _text(answer: Answer) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from reflexctl import e2e as assertions
 from reflexctl import sources, stub
+from reflexctl.e2e_bench import Bench
 from reflexctl.errors import NOT_DONE, OK, CliError
 from reflexctl.screen import Screen
 
@@ -60,7 +61,7 @@ async def _run(screen: Screen, *, stubbed: bool, endpoint: str, model: str) -> i
             model = section.model_primary
             tokens = min(section.model(model).reply_tokens, 2048)
         screen.say(f"testing {model} at {endpoint} ({mode})")
-        bench = assertions.Bench(url=endpoint, model=model, cloud=server, max_tokens=tokens)
+        bench = Bench(url=endpoint, model=model, cloud=server, max_tokens=tokens)
         found = await assertions.run(bench, lambda each: _tell(screen, each))
     failed = sum(not each.passed for each in found)
     if screen.as_json:
