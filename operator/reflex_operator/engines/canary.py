@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from reflex_operator.engines.report import ProbeOutcome
 
+PATH: Final = "src/main.rs"
 PROMPT: Final = """\
 fix rust
 src/main.rs:3 E0425 cannot find value `totl` in this scope
@@ -25,6 +26,15 @@ code
 4 "}"
 """
 
+_LINES: Final[dict[str, Any]] = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 2,
+    "items": {"type": "string"},
+}
+
+# No string has a length: `maxLength` made the first answer wait seconds for its grammar, and the
+# one file there is can be named instead (decision 0046).
 SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -35,9 +45,9 @@ SCHEMA: Final[dict[str, Any]] = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "path": {"type": "string", "maxLength": 40},
-                    "search": {"type": "array", "maxItems": 2, "items": {"type": "string"}},
-                    "replace": {"type": "array", "maxItems": 2, "items": {"type": "string"}},
+                    "path": {"type": "string", "enum": [PATH]},
+                    "search": _LINES,
+                    "replace": _LINES,
                 },
                 "required": ["path", "search", "replace"],
                 "additionalProperties": False,
@@ -115,10 +125,9 @@ def _problem(answer: object) -> str:
         if not isinstance(part, list) or not all(isinstance(line, str) for line in part):
             return f"the schema was not enforced: `{name}` is not a list of strings"
         lines += part
-    path = edit.get("path")
-    if not isinstance(path, str):
-        return "the schema was not enforced: `path` is not a string"
-    text = "".join([path, *lines])
+    if edit.get("path") != PATH:
+        return f"the schema was not enforced: `path` is {str(edit.get('path'))[:40]!r}"
+    text = "".join(lines)
     if not text.strip():
         return "the answer is empty"
     if is_gibberish(text):

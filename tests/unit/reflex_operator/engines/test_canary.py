@@ -11,8 +11,8 @@ def body(content: str, finish: str = "stop") -> dict[str, Any]:
     return {"choices": [{"message": {"content": content}, "finish_reason": finish}]}
 
 
-def edit(replace: str) -> str:
-    return json.dumps({"edits": [{"path": "src/main.rs", "search": ["x"], "replace": [replace]}]})
+def edit(replace: str, path: str = canary.PATH, search: str = "x") -> str:
+    return json.dumps({"edits": [{"path": path, "search": [search], "replace": [replace]}]})
 
 
 def test_a_sensible_edit_verifies() -> None:
@@ -30,7 +30,10 @@ def test_a_sensible_edit_verifies() -> None:
         (200, body('{"edits": [', "length"), "cut off"),
         (200, body("Sure! Here is the fix"), "not JSON"),
         (200, body('{"answer": 1}'), "not enforced"),
+        (200, body(edit("y", path="src/other.rs")), "not enforced"),
+        (200, body(edit("", search=" ")), "empty"),
         (200, body(edit("!" * 80)), "gibberish"),
+        (200, body(edit("y", search="!" * 80)), "gibberish"),
         (200, body(edit("\ufffd\ufffd")), "gibberish"),
         (200, body(edit("的是不了" * 8)), "gibberish"),
     ],
@@ -48,6 +51,12 @@ def test_changed_keys_and_load_are_no_verdict_on_the_model(status: int) -> None:
     outcome, evidence = canary.judge(status, {"error": {"message": "The request queue is full."}})
     assert outcome is ProbeOutcome.UNREACHABLE
     assert evidence == f"HTTP {status} The request queue is full."
+
+
+def test_the_grammar_is_cheap_to_compile() -> None:
+    text = json.dumps(canary.SCHEMA)
+    assert "maxLength" not in text  # seconds of compilation before the first answer
+    assert "pattern" not in text
 
 
 def test_the_request_leaves_room_for_the_prompt() -> None:
