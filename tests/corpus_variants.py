@@ -1,4 +1,4 @@
-"""Many broken crates from the corpus: the same mistakes under other names, checked by real rustc.
+"""Many broken crates from the corpus: the same mistakes under other names, tried by rustc.
 
 Names that an item's own code binds (`let`, `fn`, parameters, fields, types) are replaced throughout by
 words drawn with a seed. A variant whose errors are no longer the item's is drawn again.
@@ -23,18 +23,20 @@ _BOUND: Final = re.compile(
     r"\b(?:let mut|let|fn|struct|enum|const|static)\s+(\w{3,})\b|\b(?<!::)([a-z]\w{2,}):(?!:)"
 )
 """What declares a name, or the name of a parameter or field before its type."""
-_KEPT: Final = frozenset(
-    "main self Self new fmt next drop clone default from into add eq cmp mut ref pub use type "
-    "String Vec Some None Ok Err Option Result Box HashMap str usize isize bool char".split()
-)
-_WORDS: Final = (
-    "amber anvil apple basin beacon birch bolt brook cabin cedar chalk cliff clover cobalt comet "
-    "copper coral crane delta ember falcon fennel ferry flint forge garnet glade grove harbor "
-    "hazel heron holly indigo ivory jasper kettle lagoon lantern larch lemon linen lumen maple "
-    "marble meadow mint moss nectar nickel oasis ochre olive onyx opal orchid otter pebble pepper "
-    "pine plume poplar quartz quill raven reed ridge river rowan saffron sage sierra silver slate "
-    "spruce summit thistle tide timber topaz tulip umber velvet violet walnut willow wren zinc"
-).split()
+_KEPT_TEXT: Final = """
+main self Self new fmt next drop clone default from into add eq cmp mut ref pub use type String Vec
+Some None Ok Err Option Result Box HashMap str usize isize bool char
+"""
+_KEPT: Final = frozenset(_KEPT_TEXT.split())
+_WORDS_TEXT: Final = """
+amber anvil apple basin beacon birch bolt brook cabin cedar chalk cliff clover cobalt comet copper
+coral crane delta ember falcon fennel ferry flint forge garnet glade grove harbor hazel heron holly
+indigo ivory jasper kettle lagoon lantern larch lemon linen lumen maple marble meadow mint moss
+nectar nickel oasis ochre olive onyx opal orchid otter pebble pepper pine plume poplar quartz quill
+raven reed ridge river rowan saffron sage sierra silver slate spruce summit thistle tide timber
+topaz tulip umber velvet violet walnut willow wren zinc
+"""
+_WORDS: Final = _WORDS_TEXT.split()
 _TRIES: Final = 3
 
 
