@@ -1,6 +1,6 @@
 """Many broken crates from the corpus: the same mistakes under other names, tried by rustc.
 
-Names that an item's own code binds (`let`, `fn`, parameters, fields, types) are replaced throughout by
+Names that an item's code binds (`let`, `fn`, parameters, fields, types) are replaced throughout by
 words drawn with a seed. A variant whose errors are no longer the item's is drawn again.
 """
 
