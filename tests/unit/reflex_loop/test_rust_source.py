@@ -37,6 +37,24 @@ def test_words_in_the_code_count(source: str) -> None:
     assert rust_source.words(source).get("unsafe", 0) == 1
 
 
+@pytest.mark.parametrize(
+    ("source", "blanked"),
+    [
+        ('r"a" b', "     b"),
+        ('br##"a"#"## b', "            b"),
+        ('cr"a" b"c" c"d" x', "                x"),
+        ('bar"a" b', "bar    b"),  # the end of a name is no prefix
+        ("'a'b'c'b", "       b"),
+        ("&'a str 'b' b'\\n'", "&'a str          "),
+        ('""r"x"', "      "),
+        ("a / b /* c /* d */ e */ f // g", "a / b                   f     "),
+        ('a "never closed\nb', "a              \n "),
+    ],
+)
+def test_tokens_begin_at_their_prefix_and_end_at_their_own_end(source: str, blanked: str) -> None:
+    assert rust_source.code_only(source) == blanked
+
+
 def test_macros_and_attributes_have_names_of_their_own() -> None:
     found = rust_source.words(
         "#![allow(dead_code)]\n#[cfg_attr(x, allow(y))]\nfn todo() { todo!() }"
