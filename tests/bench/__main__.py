@@ -1,57 +1,76 @@
-"""`make bench`: measures the operator and writes docs/benchmarks.
+"""`make bench`: measures the parts of Reflex and writes docs/benchmarks.
 
-Each number of models gets a control plane of its own. Times need a quiet machine; counts do not.
+Times need a quiet machine; counts do not. Suites: `operator` (many models on fake nodes, minutes),
+`loop` (the repair loop's own time), `chat` (what stands between client and engine, with LiteLLM's
+proxy and sglang-router beside it), `engine` (the real engine's prefix cache and schemas).
 """
 
 import argparse
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 from reflex_e2e.kubectl import ROOT
 
+from bench import engine_suite, operator_suite
+from bench.chat import suite as chat_suite
+from bench.loop import suite as loop_suite
 from bench.report import render
-from bench.rig import rig
 from bench.rows import Rows, machine, merged, write
-from bench.scale import SCENARIOS, START_SETTLED, Settings, memory_at_2000
+from bench.scale import SCENARIOS
 
 LATEST = ROOT / "docs/benchmarks/latest.json"
 README = ROOT / "docs/benchmarks/README.md"
 FULL_REST = 600.0
+SUITES = ("operator", "loop", "chat", "engine")
 
 
 def main() -> int:
-    """Run the chosen scenarios; return 1 when a bar does not hold."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--models", type=int, nargs="+", default=[100, 500], metavar="N")
-    parser.add_argument(
-        "--only", choices=list(SCENARIOS), nargs="+", default=list(SCENARIOS),
-        help="scenarios beside `settle`, which makes the models",
-    )  # fmt: skip
-    parser.add_argument("--rest", type=float, default=FULL_REST, metavar="SECONDS")
-    parser.add_argument("--memory", action="store_true", help="add models up to 2,000 (minutes)")
-    parser.add_argument("--into", type=Path, default=LATEST, help="file of the numbers")
-    options = parser.parse_args()
+    """Run the chosen suites; return 1 when a bar does not hold."""
+    options = _options()
     rows = Rows(command=_command(), machine=machine())
-    for count in options.models:
-        settings = Settings(count=count, rest_seconds=options.rest)
-        with tempfile.TemporaryDirectory(prefix="reflex-bench-") as home, rig(Path(home)) as made:
-            time.sleep(START_SETTLED)  # the first lists belong to the start, not to the work
-            for name, scenario in SCENARIOS.items():
-                if name == "settle" or name in options.only:
-                    print(f"{count} models: {name}", file=sys.stderr)
-                    scenario(made, rows, settings)
-            if options.memory and count == max(options.models):
-                memory_at_2000(made, rows, settings)
+    if "operator" in options.suite:
+        operator_suite.run(
+            rows, counts=options.models, only=options.only,
+            rest_seconds=options.rest, memory=options.memory,
+        )  # fmt: skip
+    if "loop" in options.suite:
+        loop_suite.run(rows, repeats=options.repeats)
+    if "chat" in options.suite:
+        load = chat_suite.Load(rounds=options.rounds, requests=options.requests)
+        chat_suite.run(rows, load, peers=not options.no_peers)
+    if "engine" in options.suite:
+        engine_suite.run(rows)
     for row in rows.rows:
         verdict = {True: "holds", False: "MISSED", None: ""}[row.holds]
-        print(f"{row.name:32} {row.value:>10g} {row.unit:8} {row.bar or '':8} {verdict}")
+        print(f"{row.name:40} {row.value:>10g} {row.unit:10} {row.bar or '':8} {verdict}")
     every = merged(options.into, rows.rows)
     write(options.into, every)
     if options.into == LATEST:
         README.write_text(render(every), encoding="utf-8")
     return 1 if any(row.holds is False for row in rows.rows) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--suite", choices=SUITES, nargs="+", default=list(SUITES))
+    parser.add_argument("--into", type=Path, default=LATEST, help="file of the numbers")
+    operator = parser.add_argument_group("operator")
+    operator.add_argument("--models", type=int, nargs="+", default=[100, 500], metavar="N")
+    operator.add_argument(
+        "--only", choices=list(SCENARIOS), nargs="+", default=list(SCENARIOS),
+        help="scenarios beside `settle`, which makes the models",
+    )  # fmt: skip
+    operator.add_argument("--rest", type=float, default=FULL_REST, metavar="SECONDS")
+    operator.add_argument("--memory", action="store_true", help="add models up to 2,000 (minutes)")
+    loop = parser.add_argument_group("loop")
+    loop.add_argument("--repeats", type=int, default=20, help="repairs of each crate")
+    chat = parser.add_argument_group("chat")
+    chat.add_argument("--rounds", type=int, default=5)
+    chat.add_argument("--requests", type=int, default=160, help="in each round, of each kind")
+    chat.add_argument("--no-peers", action="store_true", help="neither LiteLLM nor sglang-router")
+    return parser.parse_args()
 
 
 def _command() -> str:

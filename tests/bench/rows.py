@@ -13,16 +13,20 @@ SIMULATED = "simulated engine"
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """What a value has to be: below a limit, or at most it."""
+    """What a value has to be: below a limit, at most it, or at least it."""
 
     limit: float
     strict: bool = True  # False: the limit itself holds too
+    at_least: bool = False
 
     def __str__(self) -> str:
-        return f"{'<' if self.strict else '<='} {self.limit:g}"
+        sign = ">=" if self.at_least else "<" if self.strict else "<="
+        return f"{sign} {self.limit:g}"
 
     def holds(self, value: float) -> bool:
         """Return whether the value keeps to the bar."""
+        if self.at_least:
+            return value >= self.limit
         return value < self.limit or (not self.strict and value == self.limit)
 
 

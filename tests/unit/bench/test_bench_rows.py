@@ -22,6 +22,8 @@ def test_a_bar_is_kept_or_missed() -> None:
     assert Bar(limit=3).holds(2.9)
     assert not Bar(limit=3).holds(3)
     assert Bar(limit=0, strict=False).holds(0)
+    assert Bar(limit=95, at_least=True).holds(95)
+    assert not Bar(limit=95, at_least=True).holds(94.9)
     row = made().add("late", 4.0, "s", bar=Bar(limit=3))
     assert (row.bar, row.holds) == ("< 3", False)
 
