@@ -1,0 +1,109 @@
+"""Prometheus metrics of the service. Labels are closed vocabularies: never text of a request."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from reflex_loop.result import Result
+from reflex_loop.service.records import Status
+from reflex_loop.stopping import Stop
+
+_SECONDS: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_METHODS: Final = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"})
+_ENDS: Final = frozenset({*(stop.value for stop in Stop), "error"})
+
+
+class ServiceMetrics:
+    """Registers `reflex_loop_*` in the registry of the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._repairs = Counter(
+            "reflex_loop_repairs",
+            "Repairs that ended, by status and by why the loop stopped.",
+            ["status", "stop"],
+            registry=registry,
+        )
+        self._phases = Histogram(
+            "reflex_loop_repair_seconds",
+            "Where the time of a repair went: model, compiler, loop, and waiting in the queue.",
+            ["phase"],
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._queue = Gauge(
+            "reflex_loop_repairs_unended",
+            "Repairs that wait or run, in all replicas.",
+            ["status"],
+            registry=registry,
+        )
+        self._running = Gauge(
+            "reflex_loop_repairs_here", "Repairs that this process works on.", registry=registry
+        )
+        self._resumed = Counter(
+            "reflex_loop_repairs_resumed",
+            "Repairs taken up again: after a graceful end, or after a process died.",
+            ["after"],
+            registry=registry,
+        )
+        self._rejected = Counter(
+            "reflex_loop_rejected", "Requests refused, by code.", ["code"], registry=registry
+        )
+        self._listeners = Gauge(
+            "reflex_loop_event_streams", "Open event streams.", registry=registry
+        )
+        self._chats = Gauge("reflex_loop_chats", "Chat completions under way.", registry=registry)
+        self._requests = Counter(
+            "reflex_loop_http_requests",
+            "Requests by route, method and status.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
+        self._dropped = Gauge(
+            "reflex_loop_decisions_dropped",
+            "Decision records that the database did not take in time.",
+            registry=registry,
+        )
+        self._serving = Gauge(
+            "reflex_loop_local_model_serving",
+            "1 when a local engine says that it serves this model.",
+            ["endpoint", "model"],
+            registry=registry,
+        )
+
+    def ended(self, status: Status, stop: str, result: Result | None) -> None:
+        """Count a repair that ended."""
+        self._repairs.labels(status.value, stop if stop in _ENDS else "error").inc()
+        if result is not None:
+            for phase in ("model", "compiler", "loop"):
+                self._phases.labels(phase).observe(getattr(result.seconds, phase))
+
+    def began(self, *, waited: float, claims: int, crashed: bool) -> None:
+        """Count a repair that is taken up, for the first time or again."""
+        if claims == 1:
+            self._phases.labels("queue").observe(max(0.0, waited))
+        else:
+            self._resumed.labels("crash" if crashed else "release").inc()
+
+    def rejected(self, code: str) -> None:
+        """Count a refusal; codes are those of `errors`."""
+        self._rejected.labels(code).inc()
+
+    def request(self, route: str, method: str, status: int) -> None:
+        """Count a request by its route's template."""
+        self._requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
+
+    def chat(self, change: int) -> None:
+        """Count a chat completion that begins (1) or ends (-1)."""
+        self._chats.inc(change)
+
+    def serving(self, endpoint: str, model: str, *, serves: bool) -> None:
+        """Show whether a local engine serves a model."""
+        self._serving.labels(endpoint, model).set(1 if serves else 0)
+
+    def seen(self, *, counts: dict[Status, int], here: int, listeners: int, dropped: int) -> None:
+        """Show what is so at this moment; called for each scrape."""
+        for status, count in counts.items():
+            self._queue.labels(status.value).set(count)
+        self._running.set(here)
+        self._listeners.set(listeners)
+        self._dropped.set(dropped)

@@ -1,0 +1,138 @@
+"""What the service is told at start: `REFLEX_LOOP__` and the field's name in capitals."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from limits import parse
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from reflex_loop.service.errors import StartError
+
+PREFIX: Final = "REFLEX_LOOP__"
+MIB: Final = 1024 * 1024
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class ServiceSettings(BaseSettings):
+    """Read once in `__main__`, passed as a value."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    listen: str = "127.0.0.1:8080"
+    """`host:port`; port 0 takes a free one, which is logged."""
+    data_dir: Path = Path("/var/lib/reflex")
+    """For the database file, uploads and workspaces."""
+    database_url: SecretStr = SecretStr("")
+    """`postgresql+psycopg://…`, which several replicas may share; empty: SQLite in `data_dir`."""
+    keys_file: Path
+    """Bearer keys, one `name:key` a line; or a folder of such files (a mounted Secret)."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    sandbox: Literal["pods", "local", "unconfined"] = "local"
+    runner_namespace: str = "reflex-runners"
+    runner_selector: str = "app.kubernetes.io/component=runner"
+
+    repairs_running: int = Field(default=4, ge=1, le=256)
+    """At once, in this process."""
+    repairs_queued: int = Field(default=32, ge=1, le=10_000)
+    """In all replicas together; more are refused with 429."""
+    repair_seconds: Seconds = 1800.0
+    """The longest that a request may ask for."""
+    max_resumes: int = Field(default=3, ge=0, le=100)
+    """How often a repair is taken up again after its process died; then it fails."""
+    uploads: int = Field(default=4, ge=1, le=256)
+    """Read at once; more are refused with 429."""
+    upload_bytes: int = Field(default=64 * MIB, ge=1024, le=1024 * MIB)
+    upload_entries: int = Field(default=20_000, ge=1, le=1_000_000)
+    unpacked_bytes: int = Field(default=128 * MIB, ge=1024, le=4096 * MIB)
+    upload_seconds: Seconds = 300.0
+    """For a whole body; between two pieces of it at most a tenth passes."""
+    chat_bytes: int = Field(default=8 * MIB, ge=1024, le=256 * MIB)
+    chat_running: int = Field(default=256, ge=1, le=10_000)
+    listeners: int = Field(default=256, ge=1, le=10_000)
+    """Open event streams."""
+    connections: int = Field(default=1000, ge=8, le=100_000)
+    rate: str = "1200/minute"
+    """Requests of one key, in one process."""
+    repair_rate: str = "60/minute"
+    """New repairs of one key, in one process."""
+
+    lease_seconds: Seconds = 15.0
+    """A repair whose process was not heard of for so long is taken over."""
+    poll_seconds: Seconds = 1.0
+    """How often work and events of other replicas are looked for."""
+    grace_seconds: float = Field(default=20.0, ge=0, le=3600)
+    """After SIGTERM, for running repairs to end; then they are left to be resumed."""
+    ping_seconds: Seconds = 15.0
+    """Silence after which an event stream says that it is alive."""
+    models_poll_seconds: Seconds = 5.0
+
+    keep_repairs: int = Field(default=1000, ge=1, le=1_000_000)
+    keep_days: float = Field(default=7.0, gt=0, le=3650)
+    keep_decisions: int = Field(default=100_000, ge=100, le=100_000_000)
+
+    @field_validator("rate", "repair_rate")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        try:
+            parse(value)
+        except ValueError as error:
+            raise ValueError("wanted a number and a span, such as 60/minute") from error
+        return value
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise ValueError("wanted host:port, such as 0.0.0.0:8080")
+        return value
+
+    @model_validator(mode="after")
+    def _lease_outlives_polls(self) -> Self:
+        if self.lease_seconds < 3 * self.poll_seconds:
+            raise ValueError("lease_seconds must be at least three times poll_seconds")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def url(self) -> str:
+        """Return the database's URL; it may hold a password."""
+        given = self.database_url.get_secret_value()
+        return given or f"sqlite:///{self.data_dir.resolve() / 'reflex.db'}"
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> ServiceSettings:  # noqa: ANN401
+    """Return the settings; `given` wins over the environment.
+
+    Raises:
+        StartError: with a line for every variable that is wrong or unknown.
+    """
+    environ = os.environ if environ is None else environ
+    mine = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX)
+    }
+    unknown = [name for name in mine if name not in ServiceSettings.model_fields]
+    wrong = [f"  {PREFIX}{name.upper()}: no such setting" for name in sorted(unknown)]
+    values = {name: value for name, value in mine.items() if name not in unknown} | given
+    try:
+        found = ServiceSettings.model_validate(values)
+    except ValidationError as error:
+        for each in error.errors(include_input=False, include_url=False):
+            where = f"{PREFIX}{str(each['loc'][0]).upper()}" if each["loc"] else "together"
+            wrong.append(f"  {where}: {each['msg'].removeprefix('Value error, ')}")
+    if wrong:
+        raise StartError("error: the settings are wrong\n" + "\n".join(wrong))
+    return found

@@ -1,0 +1,155 @@
+"""Puts the service together from its settings: the only place that makes the real parts."""
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+
+from reflex_loop.adapters.sandboxes import LocalSandboxes, SandboxPool
+from reflex_loop.service.archive import ArchiveLimits
+from reflex_loop.service.database import Database
+from reflex_loop.service.decisions import SqlDecisions
+from reflex_loop.service.execution import Bench
+from reflex_loop.service.factory import RepairFactory, RoutedRepairs
+from reflex_loop.service.feed import Feed
+from reflex_loop.service.keys import KeyRing
+from reflex_loop.service.metrics import ServiceMetrics
+from reflex_loop.service.parts import Parts, Places
+from reflex_loop.service.rates import Rate
+from reflex_loop.service.scratch import Scratch
+from reflex_loop.service.serving import PolledModels
+from reflex_loop.service.settings import ServiceSettings
+from reflex_loop.service.store import RepairStore
+from reflex_loop.service.workers import Workers
+from reflex_routing.assembly import open_router
+from reflex_routing.budget_sql import SqlBudgetStore
+from reflex_routing.config_file import Loaded
+
+_STALE_POLLS: Final = 6.0
+"""So many questions to an engine may stay without an answer before it is taken to serve nothing."""
+
+
+def assemble(
+    settings: ServiceSettings,
+    loaded: Loaded,
+    *,
+    environ: Mapping[str, str] | None = None,
+    pool: SandboxPool | None = None,
+    factory: RepairFactory | None = None,
+    poll_models: bool = True,
+) -> Parts:
+    """Return the parts, with the database's tables up to date; nothing runs yet.
+
+    Args:
+        settings: of the service.
+        loaded: the routing configuration.
+        environ: for the endpoints' keys.
+        pool: instead of the settings' sandboxes.
+        factory: instead of the real repairs.
+        poll_models: ask the engines what they serve; else the configuration is believed.
+
+    Raises:
+        StartError: keys or database cannot be used; its text says what to do.
+    """
+    environ = os.environ if environ is None else environ
+    keys = KeyRing(settings.keys_file)
+    scratch = Scratch(settings.data_dir / "work", uuid.uuid4().hex)
+    database = Database(settings.url)
+    database.migrate()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    metrics = ServiceMetrics(registry)
+    sink = SqlDecisions(database)
+    local = None
+    if poll_models:
+        local = PolledModels(
+            loaded.reflex,
+            environ=environ,
+            metrics=metrics,
+            poll=settings.models_poll_seconds,
+            stale=settings.models_poll_seconds * _STALE_POLLS,
+            clock=time.monotonic,
+        )
+    budgets = SqlBudgetStore(settings.url)
+    router = open_router(
+        loaded,
+        registry=registry,
+        store=budgets,
+        local=local,
+        sinks=(sink,),
+        environ=environ,
+    )
+    store = RepairStore(database, time.time)
+    feed = Feed(most=settings.listeners)
+    limits = ArchiveLimits(entries=settings.upload_entries, bytes=settings.unpacked_bytes)
+    pool = pool or sandboxes(settings, scratch.path / "sandboxes")
+    bench = Bench(
+        store=store,
+        pool=pool,
+        factory=factory or RoutedRepairs(router),
+        feed=feed,
+        metrics=metrics,
+        folder=scratch.path / "repairs",
+        # A tree that fitted when it came also fits when it is unpacked with what was changed.
+        limits=replace(limits, bytes=2 * limits.bytes, entries=2 * limits.entries),
+        max_resumes=settings.max_resumes,
+    )
+    workers = Workers(
+        bench,
+        holder=uuid.uuid4().hex,
+        most=settings.repairs_running,
+        lease=settings.lease_seconds,
+        poll=settings.poll_seconds,
+    )
+    return Parts(
+        settings=settings,
+        keys=keys,
+        database=database,
+        store=store,
+        budgets=budgets,
+        sink=sink,
+        router=router,
+        local=local,
+        workers=workers,
+        feed=feed,
+        metrics=metrics,
+        registry=registry,
+        rate=Rate(settings.rate, what="requests"),
+        repair_rate=Rate(settings.repair_rate, what="repairs"),
+        uploads=Places(settings.uploads),
+        chats=Places(settings.chat_running),
+        limits=limits,
+        scratch=scratch,
+        ending=asyncio.Event(),
+        now=time.time,
+    )
+
+
+def sandboxes(settings: ServiceSettings, scratch: Path) -> SandboxPool:
+    """Return the sandboxes that the settings name."""
+    if settings.sandbox == "pods":
+        # Only here: a service without a cluster needs no cluster client.
+        from reflex_loop.adapters.pods import PodPool, PodPoolOptions
+
+        return PodPool(
+            PodPoolOptions(
+                namespace=settings.runner_namespace,
+                selector=settings.runner_selector,
+                cache=settings.data_dir / "crates",
+            )
+        )
+    from reflex_runner.opening import open_local
+
+    unsafe = settings.sandbox == "unconfined"
+    return LocalSandboxes(
+        lambda folder: open_local(folder, unsafe_no_sandbox=unsafe),
+        capacity=settings.repairs_running,
+        scratch=scratch,
+    )
