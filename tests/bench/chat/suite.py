@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.chat.client import Kind, Round, play
-from bench.chat.targets import Target, litellm, router, stub
+from bench.chat.targets import Target, litellm, reflex, router, stub
 from bench.rows import Bar, Rows
 
 STUB: Final = "stub engine"
@@ -70,7 +70,7 @@ def run(rows: Rows, load: Load, *, peers: bool) -> None:
 def _targets(home: Path, stack: ExitStack, *, peers: bool) -> Iterator[Target]:
     engine = stack.enter_context(stub(home))
     yield engine
-    for start in (litellm, router) if peers else ():
+    for start in (reflex, litellm, router) if peers else (reflex,):
         print(f"starting {start.__name__}", file=sys.stderr)
         yield stack.enter_context(start(engine.base_url, home))
 

@@ -1,4 +1,4 @@
-"""Who stands between client and stub engine: nobody, LiteLLM's proxy, sglang-router, Reflex.
+"""Who stands between client and stub engine: nobody, Reflex, LiteLLM's proxy, sglang-router.
 
 Each runs as one process of its own, as its documentation starts it for one machine. The peers have
 an environment of their own in the user's cache, made from requirements/bench.txt.
@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,9 +52,6 @@ class Target:
     def rss_mib(self) -> float:
         """Return the memory of the process and those under it."""
         return sum(usage_of(pid).rss_mib for pid in _family(self.pid)) if self.pid else 0.0
-
-
-Starter = Callable[[str, Path], Target]
 
 
 def peers_environment() -> Path:
@@ -122,6 +119,36 @@ def router(engine: str, folder: Path) -> Iterator[Target]:
         _wait(process, f"http://127.0.0.1:{port}/v1/models", folder / "router.log")
         url = f"http://127.0.0.1:{port}/v1"
         yield Target(name="sglang-router", base_url=url, pid=process.pid)
+
+
+@contextmanager
+def reflex(engine: str, folder: Path) -> Iterator[Target]:
+    """Start the service as it is installed: SQLite, decision records with prompts, one process.
+
+    The gate is open, for a stub has no evidence, and the rate limit is out of the way.
+    """
+    port, home = free_port(), folder / "reflex"
+    home.mkdir()
+    config, keys = home / "reflex.json", home / "keys"
+    section = {
+        "model_primary": MODEL, "gate": {"mode": "disabled"},
+        "endpoints": {"local": {"base_url": engine}},
+    }  # fmt: skip
+    config.write_text(json.dumps({"version": 1, "reflex": section}))  # JSON is YAML
+    (home / "prices.yaml").write_bytes((ROOT / "configs/prices.yaml").read_bytes())
+    keys.write_text(f"bench:{_KEY}\n")
+    keys.chmod(0o600)
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT / "services"),
+        "REFLEX_LOOP__DATA_DIR": str(home / "data"), "REFLEX_LOOP__KEYS_FILE": str(keys),
+        "REFLEX_LOOP__LISTEN": f"127.0.0.1:{port}", "REFLEX_LOOP__SANDBOX": "unconfined",
+        "REFLEX_LOOP__RATE": "100000000/minute", "REFLEX_LOOP__LOG_LEVEL": "warning",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "reflex_loop.service", f"--config={config}"]
+    with _process(command, folder / "reflex.log", environment=environment) as process:
+        _wait(process, f"http://127.0.0.1:{port}/v1/models", folder / "reflex.log")
+        url = f"http://127.0.0.1:{port}/v1"
+        yield Target(name="", base_url=url, pid=process.pid, headers=_AUTHORISED)
 
 
 @contextmanager
