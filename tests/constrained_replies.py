@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 
 from corpus_variants import Broken
 from reflex_loop.assessment import assess, judge
-from reflex_loop.conversation import begin
+from reflex_loop.conversation import CompactConversation
 from reflex_loop.errors import PatchError, PolicyError, TransactionError
 from reflex_loop.patch import COMPACT_SCHEMA, read_reply
 from reflex_loop.planning import plan
@@ -76,7 +76,7 @@ async def ask_all(
     async with AsyncOpenAI(api_key="none", base_url=base_url, max_retries=0) as client:
 
         async def one(broken: Broken) -> Replied | None:
-            question = begin(settings, broken.snapshot).question(broken.state, broken.snapshot)
+            question = CompactConversation(settings).question(broken.state, broken.snapshot)
             if question is None:
                 return None
             body = _body(model, question.messages, schema, reply_tokens)

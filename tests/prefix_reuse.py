@@ -12,6 +12,7 @@ from typing import Final
 
 from openai import AsyncOpenAI
 
+from bench.loop.crates import PlainProposer
 from reflex_loop.loop import Repair
 from reflex_loop.protocols import Prompt, Proposer, Reply, Usage
 from reflex_loop.settings import Settings, Stopping, Suggestions
@@ -27,7 +28,7 @@ _LIMITS: Final = CallLimits(connect=10, first_token=300, total=300)
 
 
 @dataclass
-class CountingProposer:
+class CountingProposer(PlainProposer):
     """Sends each prompt to the engine for its token counts; the answer is the script's."""
 
     client: AsyncOpenAI

@@ -122,7 +122,8 @@ def _report(
                 rows.add(name.format("rate"), rate, "requests/s", n=one.requests, note=STUB)
                 if target.pid is None:
                     continue
-                bar = Bar(limit=ADDED_MS) if not suffix and at_once == 1 else None
+                held = not suffix and kind is WHOLE and at_once == 1
+                bar = Bar(limit=ADDED_MS) if held else None
                 rows.add(
                     name.format("added"), statistics.median(one.added), "ms",
                     samples=one.added, bar=bar, note=STUB,
@@ -141,5 +142,6 @@ def _report(
         if target.pid is not None:
             name = f"chat_first_piece_added{suffix}"
             value = statistics.median(paced.first_added)
-            rows.add(name, value, "ms", samples=paced.first_added, note=STUB)
+            bar = None if suffix else Bar(limit=ADDED_MS)
+            rows.add(name, value, "ms", samples=paced.first_added, bar=bar, note=STUB)
             rows.add(f"chat_rss{suffix}", memory[target.name], "MiB", note=STUB)

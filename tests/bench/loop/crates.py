@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from reflex_loop.protocols import CheckReport, Prompt, Reply, TestReport, Usage
+from reflex_loop.protocols import CheckReport, Form, Intent, Prompt, Reply, TestReport, Usage
 from reflex_loop.rustc_json import read
 
 _MARK: Final = re.compile(rb"^(?P<indent> *)let (?P<name>\w+): u32 = \"(?P<number>\d+)\";$", re.M)
+_PLACE: Final = re.compile(r"--> (src/\w+\.rs)")
 _FUNCTION: Final = """\
 pub fn work_{n}(given: &[u32]) -> u32 {{
     let mut sum = 0;
@@ -98,8 +99,19 @@ class SimulatedCompiler:
         return TestReport(ok=True)
 
 
+class PlainProposer:
+    """What a Proposer may leave to the settings."""
+
+    async def form(self, intent: Intent) -> Form | None:
+        """Leave the form to the settings."""
+        return None
+
+    def unusable(self, reply: Reply, kind: str) -> None:
+        """Take no notice."""
+
+
 @dataclass
-class SimulatedModel:
+class SimulatedModel(PlainProposer):
     """A Proposer without a wait: right and useless patches in turn.
 
     Attributes:
@@ -114,7 +126,7 @@ class SimulatedModel:
         """Return the next reply."""
         self.begun.append((time.perf_counter(), self.compiler.spent))
         number = next(self._number)
-        path = prompt.paths[0]
+        path = _PLACE.findall(prompt.text())[-1]  # the last of the errors as they are now
         if number % 2:
             edit = {"search": ['    let wrong: u32 = "3";'], "replace": ["    let wrong: u32 = 3;"]}
         else:

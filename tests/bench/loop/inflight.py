@@ -18,7 +18,7 @@ from reflex_loop.protocols import Prompt, Reply
 from reflex_loop.settings import Settings
 
 
-class Waiting:
+class Waiting(crates.PlainProposer):
     """A Proposer that never answers."""
 
     def __init__(self) -> None:

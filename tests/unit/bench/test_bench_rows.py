@@ -60,8 +60,33 @@ def test_the_document_shows_missed_bars_and_the_peers_beside_ours() -> None:
     assert "3,072" in line
     assert "`something_else`" in text
     assert "not measured" in text
-    table = [one for one in text.splitlines() if one.startswith("| ") and "rbg" not in one]
-    assert len({one.count("|") for one in table if "`" not in one and "value" not in one}) == 1
+    for table in tables(text):
+        assert len({one.count("|") for one in table}) == 1, table[0]
+
+
+def test_a_peer_of_the_same_run_stands_beside_ours() -> None:
+    found = made()
+    found.add("chat_whole_added_1", 2.0, "ms", samples=[1.9, 2.0, 2.1], bar=Bar(limit=3))
+    found.add("chat_whole_added_1@litellm", 31.0, "ms", samples=[30.0, 31.0, 40.0])
+    found.add("chat_whole_rate_1@direct", 3000, "requests/s")
+    text = report.render(found.rows)
+    (line,) = [one for one in text.splitlines() if one.startswith("| added to a whole answer, 1 ")]
+    assert line == (
+        "| added to a whole answer, 1 at once | 2 ms (p99 2.1, n 3) | < 3 | holds "
+        "| 31 ms (p99 40, n 3) |  |  |"
+    )
+    assert "`chat_whole_added_1@litellm`" not in text
+
+
+def tables(text: str) -> list[list[str]]:
+    """The document's tables, line by line."""
+    found: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.startswith("|"):
+            found[-1].append(line)
+        elif found[-1]:
+            found.append([])
+    return [table for table in found if table]
 
 
 def test_the_demos_own_table_is_read() -> None:

@@ -1,0 +1,86 @@
+"""Which row stands in which line of docs/benchmarks/README.md."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of a table.
+
+    Attributes:
+        ours: the name of our row.
+        peers: in the operator's table, the key in peers.json.
+    """
+
+    text: str
+    ours: str
+    peers: str = ""
+
+
+OPERATOR: Final = (
+    Line(text="last apply → every Deployment exists, 500", ours="deployments_exist_500"),
+    Line(text="last apply → every model Ready, 500", ours="all_settled_500"),
+    Line(
+        text="begin of the apply → every model Ready, 500",
+        ours="all_settled_from_first_500",
+        peers="all_ready_500",
+    ),
+    Line(text="one model, created → Ready, 500", ours="applied_to_ready_each_500"),
+    Line(text="writes for each model to quiet, 100", ours="writes_per_model_100",
+         peers="writes_per_model_100"),
+    Line(text="writes for each model to quiet, 500", ours="writes_per_model_500",
+         peers="writes_per_model_500"),
+    Line(text="events for each model, 500", ours="events_per_model_500"),
+    Line(text="writes at rest, 100", ours="rest_writes_100", peers="rest_writes_100"),
+    Line(text="writes at rest, 500", ours="rest_writes_500", peers="rest_writes_500"),
+    Line(text="events at rest, 500", ours="rest_events_500", peers="rest_events_500"),
+    Line(text="CPU at rest, 500, for each minute", ours="rest_cpu_per_minute_500",
+         peers="rest_cpu_500"),
+    Line(text="every Deployment labelled by hand: writes, 500", ours="touched_writes_500"),
+    Line(text="restart: writes, 500", ours="restart_writes_500", peers="restart_writes_500"),
+    Line(text="restart: quiet after, 500", ours="restart_quiet_500", peers="restart_quiet_500"),
+    Line(text="spec change → Deployment changed, idle", ours="spec_change_idle_500",
+         peers="spec_change_idle"),
+    Line(text="spec change → Deployment changed, within the burst",
+         ours="spec_change_in_burst_500", peers="spec_change_in_burst"),
+    Line(text="operator's CPU to settle, 500", ours="cpu_to_settle_500", peers="cpu_500"),
+    Line(text="operator's memory, 500", ours="rss_500", peers="rss_500"),
+    Line(text="operator's memory, peak, 500", ours="rss_peak_500", peers="rss_peak_500"),
+    Line(text="operator's memory, 2,000", ours="rss_2000"),
+)  # fmt: skip
+
+LOOP: Final = (
+    Line(text="one iteration, small crate", ours="loop_iteration_small"),
+    Line(text="one iteration, small crate, p99", ours="loop_iteration_p99_small"),
+    Line(text="one iteration, large crate", ours="loop_iteration_large"),
+    Line(text="one iteration, large crate, p99", ours="loop_iteration_p99_large"),
+    Line(text="patch of 3 edits on a file of 10,000 lines", ours="patch_apply_10k"),
+    Line(text="the compiler's JSON read", ours="diagnostics_read"),
+    Line(text="memory with 100 repairs in flight", ours="loop_rss_100_repairs"),
+    Line(text="memory with none", ours="loop_rss_idle"),
+    Line(text="prompt reused by the next attempt, real engine", ours="prefix_reuse"),
+    Line(text="replies that break the schema, real engine", ours="replies_invalid"),
+    Line(text="replies cut at 200 tokens, real engine", ours="replies_cut"),
+    Line(text="replies that compile, real engine, bundled model", ours="replies_compile"),
+)
+
+CHAT_PEERS: Final = ("litellm", "sglang-router", "direct")
+CHAT: Final = (
+    Line(text="added to a whole answer, 1 at once", ours="chat_whole_added_1"),
+    Line(text="added to a whole answer, 8 at once", ours="chat_whole_added_8"),
+    Line(text="added to a whole answer, 32 at once", ours="chat_whole_added_32"),
+    Line(text="added to the first piece of a stream", ours="chat_first_piece_added"),
+    Line(text="one piece of a stream, sent to received", ours="chat_piece_delay"),
+    Line(text="added to a stream of 32 pieces, 1 at once", ours="chat_stream_added_1"),
+    Line(text="added to a stream of 32 pieces, 8 at once", ours="chat_stream_added_8"),
+    Line(text="added to a stream of 32 pieces, 32 at once", ours="chat_stream_added_32"),
+    Line(text="whole answers, 1 at once", ours="chat_whole_rate_1"),
+    Line(text="whole answers, 8 at once", ours="chat_whole_rate_8"),
+    Line(text="whole answers, 32 at once", ours="chat_whole_rate_32"),
+    Line(text="streams, 8 at once", ours="chat_stream_rate_8"),
+    Line(text="streams, 32 at once", ours="chat_stream_rate_32"),
+    Line(text="CPU of 1,000 whole answers", ours="chat_whole_cpu_per_1000"),
+    Line(text="CPU of 1,000 streams", ours="chat_stream_cpu_per_1000"),
+    Line(text="memory after all of it", ours="chat_rss"),
+)
