@@ -52,9 +52,11 @@ OPERATOR: Final = (
 
 LOOP: Final = (
     Line(text="one iteration, small crate", ours="loop_iteration_small"),
-    Line(text="one iteration, small crate, p99", ours="loop_iteration_p99_small"),
+    Line(text="one iteration, small crate, p99", ours="loop_iteration_small_p99"),
+    Line(text="CPU of one iteration, small crate", ours="loop_iteration_small_cpu"),
     Line(text="one iteration, large crate", ours="loop_iteration_large"),
-    Line(text="one iteration, large crate, p99", ours="loop_iteration_p99_large"),
+    Line(text="one iteration, large crate, p99", ours="loop_iteration_large_p99"),
+    Line(text="CPU of one iteration, large crate", ours="loop_iteration_large_cpu"),
     Line(text="patch of 3 edits on a file of 10,000 lines", ours="patch_apply_10k"),
     Line(text="the compiler's JSON read", ours="diagnostics_read"),
     Line(text="memory with 100 repairs in flight", ours="loop_rss_100_repairs"),

@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from reflex_loop.protocols import CheckReport, Form, Intent, Prompt, Reply, TestReport, Usage
 from reflex_loop.rustc_json import read
@@ -76,21 +76,40 @@ def output(root: Path) -> bytes:
     return "".join(f"{line}\n" for line in [*lines, json.dumps(ended)]).encode()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Seconds by the clock, and of this process's CPU: those hold on a busy machine too."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return the moment."""
+        return cls(wall=time.perf_counter(), cpu=time.process_time())
+
+    def __add__(self, other: "Times") -> "Times":
+        return Times(wall=self.wall + other.wall, cpu=self.cpu + other.cpu)
+
+    def __sub__(self, other: "Times") -> "Times":
+        return Times(wall=self.wall - other.wall, cpu=self.cpu - other.cpu)
+
+
 @dataclass
 class SimulatedCompiler:
     """A Checker over the marks.
 
     Attributes:
-        spent: seconds in the compiler's place, which are none of the loop's.
+        spent: wall and CPU seconds in the compiler's place, which are none of the loop's.
     """
 
-    spent: float = 0.0
+    spent: "Times" = field(default_factory=lambda: Times(wall=0.0, cpu=0.0))
 
     async def check(self, root: Path, *, seconds: float) -> CheckReport:
         """Return what cargo would say, read as the runner's output is read."""
-        began = time.perf_counter()
+        began = Times.now()
         said = output(root)
-        self.spent += time.perf_counter() - began
+        self.spent += Times.now() - began
         stream = read(said, root=str(root))
         return CheckReport(stream=stream, ok=bool(stream.success))
 
@@ -115,16 +134,16 @@ class SimulatedModel(PlainProposer):
     """A Proposer without a wait: right and useless patches in turn.
 
     Attributes:
-        begun: when each question came (perf_counter), and the compiler's seconds until then.
+        begun: when each question came, less what the compiler had spent until then.
     """
 
     compiler: SimulatedCompiler
-    begun: list[tuple[float, float]] = field(default_factory=list)
+    begun: list[Times] = field(default_factory=list)
     _number: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def propose(self, prompt: Prompt) -> Reply:
         """Return the next reply."""
-        self.begun.append((time.perf_counter(), self.compiler.spent))
+        self.begun.append(Times.now() - self.compiler.spent)
         number = next(self._number)
         path = _PLACE.findall(prompt.text())[-1]  # the last of the errors as they are now
         if number % 2:

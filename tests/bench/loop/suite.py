@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.loop import crates
-from bench.loop.crates import LARGE, SMALL, SimulatedCompiler, SimulatedModel, Size
-from bench.rows import Bar, Rows
+from bench.loop.crates import LARGE, SMALL, SimulatedCompiler, SimulatedModel, Size, Times
+from bench.rows import Bar, Rows, percentile
 from reflex_loop.changes import ChangeSet
 from reflex_loop.loop import Repair
 from reflex_loop.patch import read_reply
@@ -44,13 +44,14 @@ def run(rows: Rows, *, repeats: int) -> None:
     """
     for size in (SMALL, LARGE):
         print(f"loop: {size.name} crate", file=sys.stderr)
-        samples = [one for _ in range(repeats) for one in _repair(size)]
+        spent = [one for _ in range(repeats) for one in _repair(size)]
         note = f"{SIMULATED}; {size.files} files, {size.lines} lines, {size.errors} errors"
         bar = Bar(limit=OVERHEAD_MS)
-        rows.add(f"loop_iteration_{size.name}", statistics.median(samples), "ms",
-                 samples=samples, bar=bar, note=note)  # fmt: skip
-        rows.add(f"loop_iteration_p99_{size.name}", sorted(samples)[int(len(samples) * 0.99)],
-                 "ms", n=len(samples), bar=bar, note=note)  # fmt: skip
+        wall, cpu = [1000 * one.wall for one in spent], [1000 * one.cpu for one in spent]
+        name = f"loop_iteration_{size.name}"
+        rows.add(name, statistics.median(wall), "ms", samples=wall, bar=bar, note=note)
+        rows.add(f"{name}_p99", percentile(wall, 99), "ms", n=len(wall), bar=bar, note=note)
+        rows.add(f"{name}_cpu", statistics.median(cpu), "ms", samples=cpu, note=note)
     print("loop: patch on a long file", file=sys.stderr)
     samples = _apply_patches(repeats * 10)
     note = f"file of {_LONG_FILE} lines, 3 edits; read, match, check, stage, fsync, rename"
@@ -66,8 +67,8 @@ def run(rows: Rows, *, repeats: int) -> None:
     rows.add("loop_rss_100_repairs", told["flight"], "MiB", n=_IN_FLIGHT, note=note)
 
 
-def _repair(size: Size) -> list[float]:
-    """Return the milliseconds of each iteration: question to question, less the compiler.
+def _repair(size: Size) -> list[Times]:
+    """Return the times of each iteration: question to question, less the compiler.
 
     What is before the first question (the first reading of the tree) belongs to no iteration.
     """
@@ -82,11 +83,8 @@ def _repair(size: Size) -> list[float]:
             settings=Settings(stopping=stopping, prompt_tokens=24_000),
         )  # fmt: skip
         asyncio.run(repair.run())
-        moments = [*model.begun, (time.perf_counter(), compiler.spent)]
-    return [
-        1000 * ((after - begun) - (spent_after - spent))
-        for (begun, spent), (after, spent_after) in pairwise(moments)
-    ]
+        moments = [*model.begun, Times.now() - compiler.spent]
+    return [after - before for before, after in pairwise(moments)]
 
 
 def _apply_patches(count: int) -> list[float]:
