@@ -6,6 +6,7 @@ model's 1,024 tokens hold no such chat, and nothing but counts of tokens is look
 
 import asyncio
 import json
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,9 @@ def test_each_attempt_reuses_the_prompt_of_the_one_before(
     asked = asyncio.run(prefix_reuse.chat(engine.base_url, MODEL, name, tmp_path))
     shares = prefix_reuse.shares(asked)
     with capsys.disabled():
-        [each.prompt for each in asked]
+        prompts = [each.prompt for each in asked]
+        told = [f"{one:.4f}" for one in shares]
+        sys.stdout.write(f"\n{name}: prompts of {prompts} tokens, reused {told}\n")
     assert len(shares) >= 3
     assert min(shares) >= BAR
 
