@@ -46,8 +46,8 @@ def lint() -> None:
 
 
 PACKAGES = (
-    "reflex_api", "reflex_operator", "reflex_loop", "reflex_routing", "reflex_runner",
-    "reflex_weights", "reflexctl",
+    "reflex_api", "reflex_operator", "reflex_loop", "reflex_loop_service", "reflex_routing",
+    "reflex_runner", "reflex_weights", "reflexctl",
 )  # fmt: skip
 
 
@@ -60,6 +60,11 @@ def unit() -> None:
 def corpus() -> None:
     """The real rustc: over the broken crates, and on hostile ones; skipped where there is none."""
     pytest("tests/corpus", "tests/sandbox")
+
+
+def service() -> None:
+    """The repair service on SQLite and on a real PostgreSQL, killed and started again."""
+    pytest("tests/service")
 
 
 def wheel() -> None:
@@ -129,6 +134,7 @@ PHASES: dict[str, Callable[[], None]] = {
     "lint": lint,
     "unit": unit,
     "corpus": corpus,
+    "service": service,
     "wheel": wheel,
     "contract": contract,
     "controlplane": controlplane,

@@ -15,9 +15,6 @@ from reflexctl.errors import CliError
 _TOLD_ANYWAY: Final = "request %s is refused"  # the command ends with the same words
 
 
-_TOLD_ANYWAY: Final = "request %s is refused"  # the command ends with the same words
-
-
 class Screen:
     """The two streams of one command.
 
