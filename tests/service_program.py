@@ -1,9 +1,10 @@
 """A server process for tests: the real service, over a compiler that reads marks."""
 
-import asyncio
 import os
 import sys
 from pathlib import Path
+
+import uvloop
 
 from marked_checker import MarkedChecker
 from reflex_loop.adapters.assembly import repair_with
@@ -60,6 +61,6 @@ def make() -> Parts:
 if __name__ == "__main__":
     set_up_logging("info")
     try:
-        sys.exit(asyncio.run(run(make)))
+        sys.exit(uvloop.run(run(make)))
     except StartError as error:
         sys.exit(str(error))

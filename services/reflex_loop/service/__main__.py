@@ -1,11 +1,12 @@
 """`python -m reflex_loop.service --config reflex.yaml`: the repair service."""
 
 import argparse
-import asyncio
 import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import uvloop
 
 from reflex_loop.service.errors import StartError
 from reflex_loop.service.parts import Parts
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings(**given)
         set_up_logging(settings.log_level)
         loaded = load(chosen.config)
-        return asyncio.run(run(lambda: assemble(settings, loaded)))
+        return uvloop.run(run(lambda: assemble(settings, loaded)))
     except (StartError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
