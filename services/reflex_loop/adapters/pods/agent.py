@@ -150,7 +150,15 @@ def _outcome(raw: bytes) -> Outcome:
         answer = _Answer.model_validate_json(raw)
     except ValidationError as error:
         raise AgentLostError("the sandbox's answer is none that an agent gives") from error
-    return Outcome(**answer.model_dump())
+    return Outcome(
+        code=answer.code,
+        stdout=answer.stdout,
+        stderr=answer.stderr,
+        workspace=answer.workspace,
+        timed_out=answer.timed_out,
+        overflowed=answer.overflowed,
+        seconds=answer.seconds,
+    )
 
 
 def _refusal(status: int, raw: bytes, what: str) -> AgentError:

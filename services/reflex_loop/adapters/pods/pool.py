@@ -238,13 +238,11 @@ class PodPool:
                     _log.warning("could not claim sandbox %s: %s", pod.name, error)
             left = deadline - loop.time()
             if left <= 0:
-                where = f"in namespace {self._options.namespace}"
-                raise NoSandboxError(
-                    f"no {kind} sandbox became free {where} within "
-                    f"{self._options.wait_seconds:.0f} s"
-                    + (f"; last: {trouble}" if trouble else ""),
-                    retry_after=_RETRY_AFTER,
+                words = (
+                    f"no {kind} sandbox became free in namespace {self._options.namespace} within "
                 )
+                words += f"{self._options.wait_seconds:.0f} s"
+                raise NoPodFreeError(f"{words}; last: {trouble}" if trouble else words)
             await self._mirror.wait(seen, left)
 
     async def _try(self, pod: PodView, repair: str, seconds: float) -> _Claimed | None:
