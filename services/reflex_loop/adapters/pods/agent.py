@@ -33,6 +33,7 @@ class _Answer(BaseModel):
     workspace: str
     timed_out: bool = False
     overflowed: bool = False
+    exceeded: str = ""
     seconds: float = 0.0
 
 
@@ -157,6 +158,7 @@ def _outcome(raw: bytes) -> Outcome:
         workspace=answer.workspace,
         timed_out=answer.timed_out,
         overflowed=answer.overflowed,
+        exceeded=answer.exceeded,
         seconds=answer.seconds,
     )
 

@@ -89,17 +89,17 @@ class PodApi:
         async with self._response("GET", self._url("", query), limits=_WATCH) as response:
             if response.status >= 300:
                 raise _error(response.status, await response.read(), "watch pods")
-            rest = b""
-            async for chunk in response.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                if len(rest) > _LONGEST_EVENT:
-                    raise ApiError("watch pods: an event of more than 2 MiB")
-                for line in filter(None, lines):
+            try:
+                async for line in _lines(response.content):
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         return
                     if event["type"] != "BOOKMARK":
                         yield event["type"], event["object"]
+            finally:
+                # Left half-way, the server has no last word that TLS should wait for.
+                if response.connection and response.connection.transport:
+                    response.connection.transport.abort()
 
     async def get(self, name: str) -> Pod:
         """Return one pod.
@@ -174,6 +174,17 @@ class PodApi:
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
             text = f"no answer from the API server: {type(error).__name__} {error}".strip()
             raise ApiError(text) from error
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield the lines of a stream; aiohttp's own reader has a limit that pods may pass."""
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST_EVENT:
+            raise ApiError("watch pods: an event of more than 2 MiB")
+        for line in filter(None, lines):
+            yield line
 
 
 def _error(status: int, raw: bytes, what: str) -> ApiError:

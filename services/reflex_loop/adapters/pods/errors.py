@@ -4,7 +4,6 @@ PodError > ApiError > ApiConflictError (somebody was faster), ApiGoneError (not 
          > NoPodFreeError (none became ready in time)
          > AgentError (the agent refused), AgentLostError (the pod ended or cannot be reached)
          > DependenciesError (the crates could not be fetched)
-         > WorkspaceTooLargeError
 """
 
 from reflex_runner.errors import RunnerError
@@ -58,7 +57,3 @@ class AgentLostError(PodError):
 
 class DependenciesError(PodError):
     """The crates that Cargo.lock names could not be fetched."""
-
-
-class WorkspaceTooLargeError(PodError):
-    """The tree is larger than a sandbox takes."""

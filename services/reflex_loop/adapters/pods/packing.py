@@ -1,21 +1,17 @@
-"""The tree as a plain tar, as the agent takes it: files and folders, the same bytes each time."""
+"""The tree as a plain tar, as the agent takes it: the same tree gives the same bytes."""
 
 import hashlib
 import io
-import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
-from reflex_loop.adapters.pods.errors import WorkspaceTooLargeError
+from reflex_runner.tree import Limits, Source, scan
 
-MOST_BYTES: Final = 64 << 20
-MOST_ENTRIES: Final = 20_000
-_KEPT_BACK: Final = frozenset({"target", ".git", ".reflex-journal"})
-"""Top-level folders that no compiler reads from here."""
+Content = Callable[[str, Source], bytes | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +28,12 @@ class Packed:
 
 
 def pack(root: Path) -> Packed:
-    """Return the tree under `root`.
+    """Return what a sandbox may see of the tree under `root` (`reflex_runner.tree`).
 
     Raises:
-        WorkspaceTooLargeError: the agent would refuse it.
+        TreeError: it is larger than the agent takes.
     """
-    return _pack(root, lambda path: path.read_bytes())
+    return _pack(root, lambda _, source: source.file.read_bytes())
 
 
 def pack_manifests(root: Path) -> Packed:
@@ -47,41 +43,30 @@ def pack_manifests(root: Path) -> Packed:
     package. So whatever has the network never has the source.
     """
 
-    def content(path: Path) -> bytes | None:
-        if path.name in ("Cargo.toml", "Cargo.lock"):
-            return path.read_bytes()
-        return b"" if path.suffix == ".rs" else None
+    def content(path: str, source: Source) -> bytes | None:
+        if path.rpartition("/")[2] in ("Cargo.toml", "Cargo.lock"):
+            return source.file.read_bytes()
+        return b"" if path.endswith(".rs") else None
 
     return _pack(root, content)
 
 
-def _pack(root: Path, content: Callable[[Path], bytes | None]) -> Packed:
+def _pack(root: Path, content: Content) -> Packed:
+    tree = scan(root, Limits())
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        entries = 0
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path in _walk(root):
-                name = path.relative_to(root).as_posix()
-                info = tarfile.TarInfo(name)
-                data: bytes | None = None
-                if path.is_dir():
+            for path in sorted([*tree.folders, *tree.files]):
+                info = tarfile.TarInfo(path)
+                if path in tree.folders:
                     info.type, info.mode = tarfile.DIRTYPE, 0o755
-                else:
-                    data = content(path)
-                    if data is None:
-                        continue
-                    info.size = len(data)
-                    info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-                entries += 1
-                if entries > MOST_ENTRIES:
-                    raise WorkspaceTooLargeError(
-                        f"the workspace has more than {MOST_ENTRIES} files and folders"
-                    )
-                _add(archive, info, data)
-                if file.tell() > MOST_BYTES:
-                    raise WorkspaceTooLargeError(
-                        f"the workspace has more than {MOST_BYTES >> 20} MiB"
-                    )
+                    archive.addfile(info)
+                    continue
+                source = tree.files[path]
+                data = content(path, source)
+                if data is not None:
+                    info.size, info.mode = len(data), 0o755 if source.executable else 0o644
+                    archive.addfile(info, io.BytesIO(data))
         size = file.tell()
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -90,23 +75,3 @@ def _pack(root: Path, content: Callable[[Path], bytes | None]) -> Packed:
         file.close()
         raise
     return Packed(file=file, digest=digest, size=size)
-
-
-def _add(archive: tarfile.TarFile, info: tarfile.TarInfo, data: bytes | None) -> None:
-    archive.addfile(info, None if data is None else io.BytesIO(data))
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """Yield folders and regular files in order; links, sockets and devices are passed over."""
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        for entry in sorted(os.scandir(folder), key=lambda each: each.name):
-            path = Path(entry.path)
-            if folder == root and entry.name in _KEPT_BACK:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield path
-                waiting.append(path)
-            elif entry.is_file(follow_symlinks=False):
-                yield path
