@@ -117,7 +117,7 @@ class FakePods:
         pod["metadata"]["labels"].update(wanted["labels"])
         pod["metadata"].setdefault("annotations", {}).update(wanted["annotations"])
         if wanted["ownerReferences"] is None:
-            pod["metadata"].pop("ownerReferences")
+            pod["metadata"].pop("ownerReferences", None)
         self.claims.append(pod["metadata"]["name"])
         self._publish("MODIFIED", pod)
         if self.refill:
