@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import aiohttp
-from pydantic import Base64Bytes, BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from reflex_loop.adapters.pods.errors import AgentError, AgentLostError
 from reflex_runner.job import Job, Outcome
+from reflex_runner.wire import OutcomeBody, dump_job
 
 _SMALL: Final = aiohttp.ClientTimeout(total=10, connect=3)
 _MARGIN: Final = 30.0
@@ -20,21 +20,6 @@ _UPLOAD_SECONDS: Final = 120.0
 MOST_REGISTRY: Final = 512 << 20
 _MOST_ANSWER: Final = 64 << 20
 _CHUNK: Final = 256 << 10
-
-
-class _Answer(BaseModel):
-    """Of `POST /v1/jobs` and `POST /v1/fetch`."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    code: int
-    stdout: Base64Bytes
-    stderr: Base64Bytes
-    workspace: str
-    timed_out: bool = False
-    overflowed: bool = False
-    exceeded: str = ""
-    seconds: float = 0.0
 
 
 class Agent:
@@ -53,7 +38,8 @@ class Agent:
 
     async def claim(self, repair: str, *, seconds: float) -> None:
         """Bind the agent to the token; it exits by itself after `seconds`."""
-        await self._json("PUT", "/v1/claim", {"repair": repair, "seconds": seconds}, limits=_SMALL)
+        body = json.dumps({"repair": repair, "seconds": seconds}).encode()
+        await self._send("PUT", "/v1/claim", body, limits=_SMALL)
 
     async def put_workspace(self, tar: IO[bytes]) -> None:
         """Make the agent's workspace this tree."""
@@ -83,12 +69,13 @@ class Agent:
     async def job(self, job: Job) -> Outcome:
         """Run a job; leaving (cancellation) ends it in the pod too."""
         limits = aiohttp.ClientTimeout(total=job.seconds + _MARGIN, connect=3)
-        return _outcome(await self._json("POST", "/v1/jobs", asdict(job), limits=limits))
+        return _outcome(await self._send("POST", "/v1/jobs", dump_job(job), limits=limits))
 
     async def fetch(self, *, seconds: float) -> Outcome:
         """Fetch what Cargo.lock names; only a fetching agent does."""
         limits = aiohttp.ClientTimeout(total=seconds + _MARGIN, connect=3)
-        return _outcome(await self._json("POST", "/v1/fetch", {"seconds": seconds}, limits=limits))
+        body = json.dumps({"seconds": seconds}).encode()
+        return _outcome(await self._send("POST", "/v1/fetch", body, limits=limits))
 
     async def _upload(self, path: str, tar: IO[bytes]) -> None:
         limits = aiohttp.ClientTimeout(total=_UPLOAD_SECONDS, connect=3)
@@ -97,11 +84,10 @@ class Agent:
         ) as response:
             await response.read()
 
-    async def _json(
-        self, method: str, path: str, body: Mapping[str, Any], *, limits: aiohttp.ClientTimeout
+    async def _send(
+        self, method: str, path: str, body: bytes, *, limits: aiohttp.ClientTimeout
     ) -> bytes:
-        data = json.dumps(body).encode()
-        async with self._call(method, path, limits=limits, data=data) as response:
+        async with self._call(method, path, limits=limits, data=body) as response:
             return await _bounded(response)
 
     @asynccontextmanager
@@ -148,19 +134,9 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def _outcome(raw: bytes) -> Outcome:
     try:
-        answer = _Answer.model_validate_json(raw)
+        return Outcome(**dict(OutcomeBody.model_validate_json(raw)))
     except ValidationError as error:
         raise AgentLostError("the sandbox's answer is none that an agent gives") from error
-    return Outcome(
-        code=answer.code,
-        stdout=answer.stdout,
-        stderr=answer.stderr,
-        workspace=answer.workspace,
-        timed_out=answer.timed_out,
-        overflowed=answer.overflowed,
-        exceeded=answer.exceeded,
-        seconds=answer.seconds,
-    )
 
 
 def _refusal(status: int, raw: bytes, what: str) -> AgentError:
