@@ -1,0 +1,115 @@
+"""STUB CLOUD: speaks OpenAI's protocol and holds no model; it looks answers up in a file.
+
+It stands in for a cloud provider in the demo and the tests, in a pod of its own, with nothing but
+Python's standard library: `python stub_cloud.py ANSWERS.json`. ANSWERS is a list of
+`{"when": TEXT, "edits": [...]}`: the first whose text is in the last message is the answer.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+MODEL = "stub-cloud"
+PORT = 8080
+LARGEST = 16 << 20
+Answers = Sequence[Mapping[str, Any]]
+
+
+def answer_to(body: Mapping[str, Any], answers: Answers) -> str:
+    """Return the patch document for a chat; without edits where the file knows none."""
+    asked = str(body["messages"][-1]["content"])
+    for each in answers:
+        if each["when"] in asked:
+            return json.dumps({"edits": each["edits"]})
+    return json.dumps({"edits": []})
+
+
+def usage_of(body: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return made-up counts: four characters a token."""
+    prompt = sum(len(str(each["content"])) for each in body["messages"]) // 4
+    completion = len(text) // 4
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def chunks(text: str, usage: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the pieces of a stream."""
+    head = {"id": "stub", "object": "chat.completion.chunk", "created": 0, "model": MODEL}
+    said = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
+    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    return [
+        {**head, "choices": [said]},
+        {**head, "choices": [end]},
+        {**head, "choices": [], "usage": usage},
+    ]
+
+
+def whole(text: str, usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer in one piece."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return {
+        "id": "stub",
+        "object": "chat.completion",
+        "created": 0,
+        "model": MODEL,
+        "choices": [choice],
+        "usage": usage,
+    }
+
+
+def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
+    """Return a handler that knows these answers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            """List the one model; any other path says that the process lives."""
+            self._send({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+
+        def do_POST(self) -> None:
+            """Answer a chat completion."""
+            size = int(self.headers.get("Content-Length") or 0)
+            if not 0 < size <= LARGEST:
+                self.send_error(413)
+                return
+            body = json.loads(self.rfile.read(size))
+            text = answer_to(body, answers)
+            usage = usage_of(body, text)
+            if not body.get("stream"):
+                self._send(whole(text, usage))
+                return
+            lines = [f"data: {json.dumps(each)}\n\n" for each in chunks(text, usage)]
+            raw = "".join([*lines, "data: [DONE]\n\n"]).encode()
+            self._head("text/event-stream", len(raw))
+            self.wfile.write(raw)
+
+        def _send(self, value: object) -> None:
+            raw = json.dumps(value).encode()
+            self._head("application/json", len(raw))
+            self.wfile.write(raw)
+
+        def _head(self, kind: str, size: int) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(size))
+            self.end_headers()
+
+    return Handler
+
+
+def main() -> None:
+    """Serve for ever."""
+    answers = json.loads(Path(sys.argv[1]).read_text())
+    ThreadingHTTPServer(("0.0.0.0", PORT), handler(answers)).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
