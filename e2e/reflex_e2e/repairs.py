@@ -68,7 +68,7 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def create(self, tar: bytes, **options: Any) -> str:
+    def create(self, tar: bytes, **options: object) -> str:
         """Send a crate and return the repair's id.
 
         Raises:

@@ -129,8 +129,9 @@ def install(
 
     Args:
         values: further values of the chart, by their path.
-        loop: the chart's `loop`; without it the repair service is not installed, or removed.
+        loop: the chart's `loop`; without it the repair service stays as it is, if it is there.
     """
+    loop = loop or _installed_loop(cluster)
     repository, _, tag = images["reflex"].rpartition(":")
     cluster.helm(
         "upgrade", "--install", "reflex", str(ROOT / "charts/reflex"),
@@ -145,3 +146,12 @@ def install(
         *(("--set-json", f"loop={json.dumps(loop)}") if loop else ()),
         "--wait", "--timeout", "3m",
     )  # fmt: skip
+
+
+def _installed_loop(cluster: Cluster) -> Mapping[str, Any] | None:
+    try:
+        found = cluster.helm("get", "values", "reflex", "-n", SYSTEM_NAMESPACE, "-o", "json")
+    except CommandError:
+        return None  # nothing is installed
+    values: Mapping[str, Any] = json.loads(found) or {}
+    return values.get("loop")
