@@ -31,6 +31,10 @@ class RefusedError(Exception):
         super().__init__(f"HTTP {self.status} {self.code}: {error.get('message', answer.text)}")
 
 
+class LostError(Exception):
+    """The connection was cut, or there was nobody to connect to."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """One server-sent event."""
@@ -108,14 +112,22 @@ class Service:
 
     @contextmanager
     def events(self, repair: str, *, after: int = 0) -> Iterator[Iterator[Told]]:
-        """Follow a repair, from the event behind `after` to its end or the connection's."""
+        """Follow a repair, from the event behind `after` to its end.
+
+        Raises:
+            RefusedError: the service has no such repair, or no room.
+            LostError: the connection ended before.
+        """
         headers = {"Last-Event-ID": str(after)} if after else {}
         path = f"/v1/repairs/{repair}/events"
-        with self._http.stream("GET", path, headers=headers) as answer:
-            if answer.status_code >= 300:
-                answer.read()
-                raise RefusedError(answer)
-            yield _events(answer.iter_lines())
+        try:
+            with self._http.stream("GET", path, headers=headers) as answer:
+                if answer.status_code >= 300:
+                    answer.read()
+                    raise RefusedError(answer)
+                yield _events(answer.iter_lines())
+        except httpx2.TransportError as error:
+            raise LostError(f"{type(error).__name__} {error}") from error
 
     def _json(self, answer: httpx2.Response) -> Json:
         if answer.status_code >= 300:

@@ -7,7 +7,7 @@ Python's standard library: `python stub_cloud.py ANSWERS.json`. ANSWERS is a lis
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -64,15 +64,19 @@ def whole(text: str, usage: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
-    """Return a handler that knows these answers."""
+def handler(
+    answer: Callable[[Mapping[str, Any]], str], model: str = MODEL
+) -> type[BaseHTTPRequestHandler]:
+    """Return a handler that answers each chat by a function of its body."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # A client that ended in between is its own affair.
+        timeout = 300
 
         def do_GET(self) -> None:
             """List the one model; any other path says that the process lives."""
-            self._send({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+            self._send({"object": "list", "data": [{"id": model, "object": "model"}]})
 
         def do_POST(self) -> None:
             """Answer a chat completion."""
@@ -81,7 +85,7 @@ def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
                 self.send_error(413)
                 return
             body = json.loads(self.rfile.read(size))
-            text = answer_to(body, answers)
+            text = answer(body)
             usage = usage_of(body, text)
             if not body.get("stream"):
                 self._send(whole(text, usage))
@@ -108,7 +112,8 @@ def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
 def main() -> None:
     """Serve for ever."""
     answers = json.loads(Path(sys.argv[1]).read_text())
-    ThreadingHTTPServer(("0.0.0.0", PORT), handler(answers)).serve_forever()
+    stub = handler(lambda body: answer_to(body, answers))
+    ThreadingHTTPServer(("0.0.0.0", PORT), stub).serve_forever()
 
 
 if __name__ == "__main__":
