@@ -32,7 +32,9 @@ async def connect() -> Configuration:
     """Return the connection of the process: $KUBECONFIG, else the pod's service account."""
     configuration = Configuration()
     if os.environ.get("KUBECONFIG"):
-        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        await load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=os.environ["KUBECONFIG"], client_configuration=configuration
+        )
     else:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     # As the operator does: `trust_env` reads ~/.netrc for each request.
