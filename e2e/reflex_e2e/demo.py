@@ -169,12 +169,14 @@ def report(
     print(
         "It keeps running. To go on:\n"
         f"  export KUBECONFIG={cluster.kubeconfig}\n"
-        f"  alias kubectl={cluster.kubectl_path}\n"
+        f"  export PATH={cluster.kubectl_path.parent}:$PATH   # kubectl\n"
         "  kubectl get reflexmodels\n"
         f"  kubectl describe reflexmodel {MODEL}\n"
         "  kubectl explain reflexmodel.spec.engine\n"
         f"  kubectl -n {loop.RUNNERS} get pods       # the warm sandboxes\n"
-        f"  kubectl port-forward service/{loop.NAME} 8080:80   # then http://127.0.0.1:8080/openapi.json\n"
+        f"  kubectl port-forward service/{loop.NAME} 8080:80   # the API: /openapi.json\n"
+        f"  .venv/bin/python -m reflexctl fix --dry-run {loop.CRATE.relative_to(ROOT)}\n"
+        "                                           # by this cluster's service, as reflexctl finds it\n"
         "Stop it with `make down`.",
         file=out,
     )
