@@ -176,7 +176,7 @@ def report(
         f"  kubectl -n {loop.RUNNERS} get pods       # the warm sandboxes\n"
         f"  kubectl port-forward service/{loop.NAME} 8080:80   # the API: /openapi.json\n"
         f"  .venv/bin/python -m reflexctl fix --dry-run {loop.CRATE.relative_to(ROOT)}\n"
-        "                                           # by this cluster's service, as reflexctl finds it\n"
+        "                                           # by the service of this kube context\n"
         "Stop it with `make down`.",
         file=out,
     )

@@ -1,12 +1,10 @@
 """The five things that the pool does with pods, over the API server: JSON in, typed errors out."""
 
-import asyncio
 import json
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 from urllib.request import getproxies_environment
@@ -17,7 +15,6 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 from reflex_loop.adapters.pods.errors import ApiConflictError, ApiError, ApiGoneError
 
-_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _WATCH_SECONDS: Final = 240
 _CALL: Final = aiohttp.ClientTimeout(total=20)
 _WATCH: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=_WATCH_SECONDS + 30)
@@ -40,15 +37,6 @@ async def connect() -> Configuration:
     # As the operator does: `trust_env` reads ~/.netrc for each request.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     return configuration
-
-
-async def own_namespace() -> str:
-    """Return the namespace that this process runs in; `default` outside of a cluster."""
-    path = _SERVICE_ACCOUNT / "namespace"
-    try:
-        return (await asyncio.to_thread(path.read_text)).strip()
-    except OSError:
-        return "default"
 
 
 class PodApi:

@@ -118,6 +118,8 @@ class PodPool:
         self._store = DependencyStore(options.cache, most_bytes=options.cache_bytes)
         self._held: set[str] = set()
         """Uids that this process claims or works with."""
+        self._lent: dict[str, PodView] = {}
+        """What this process works with, by uid."""
         self._endings: set[asyncio.Task[None]] = set()
         self._collector: asyncio.Task[None] | None = None
         self._api: PodApi
@@ -155,6 +157,8 @@ class PodPool:
         if self._collector:
             self._collector.cancel()
             await asyncio.gather(self._collector, return_exceptions=True)
+        for pod in list(self._lent.values()):
+            self._end(pod)
         await asyncio.gather(*self._endings, return_exceptions=True)
         await self._mirror.close()
         await self._session.close()
@@ -195,7 +199,7 @@ class PodPool:
         try:
             yield runner
         finally:
-            await asyncio.shield(self._end(claimed.pod))
+            await self._give_up(claimed.pod)
 
     def _fetcher(self, repair_id: str, root: Path) -> Fetch:
         seconds = self._options.fetch_seconds
@@ -212,7 +216,7 @@ class PodPool:
                     raise DependenciesError(f"cargo fetch failed: {words or outcome.code}")
                 return await claimed.agent.get_registry(into, seconds=seconds)
             finally:
-                await asyncio.shield(self._end(claimed.pod))
+                await self._give_up(claimed.pod)
 
         return fetch
 
@@ -266,6 +270,7 @@ class PodPool:
         except BaseException:
             self._end(claimed)
             raise
+        self._lent[claimed.uid] = claimed
         return _Claimed(pod=claimed, agent=agent)
 
     async def _relabel(self, pod: PodView, repair: str, seconds: float) -> PodView:
@@ -305,6 +310,11 @@ class PodPool:
             _log.warning("deleting sandbox %s, left behind by repair %s", pod.name, pod.repair)
             await self._delete(pod)
 
+    async def _give_up(self, pod: PodView) -> None:
+        """End a pod of ours, unless `close` did."""
+        if pod.uid in self._lent:
+            await asyncio.shield(self._end(pod))
+
     def _end(self, pod: PodView) -> asyncio.Task[None]:
         """Begin to delete a pod of ours; goes on even when the caller is cancelled."""
         task = asyncio.create_task(self._delete(pod), name=f"end-{pod.name}")
@@ -313,6 +323,7 @@ class PodPool:
         return task
 
     async def _delete(self, pod: PodView) -> None:
+        self._lent.pop(pod.uid, None)
         try:
             await self._api.delete(pod.name, uid=pod.uid)
         except (ApiGoneError, ApiConflictError):

@@ -185,6 +185,14 @@ async def test_the_pod_goes_however_the_repair_ends(rig: Rig, end: type[BaseExce
     await until(lambda: rig.pods.pods == {})
 
 
+async def test_closing_gives_up_what_is_still_lent(rig: Rig) -> None:
+    rig.pods.add("a")
+    pool = await rig.pool()
+    async with pool.claim("repair-1", seconds=60):
+        await pool.close()
+        assert rig.pods.pods == {}
+
+
 async def test_leaving_ends_the_job_in_the_pod(rig: Rig, crate: Path) -> None:
     rig.pods.add("a")
     pool = await rig.pool()
