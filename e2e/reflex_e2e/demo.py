@@ -161,7 +161,7 @@ def report(
     print("Who was asked, and why (decision records):\n" + story.decisions(result), file=out)
     print(
         f"  {MODEL} is a real model of 1 M parameters on a real SGLang. stub-cloud is a STUB: it\n"
-        "  has no model and looks its one answer up in a file, to show escalation and budget.",
+        "  has no model and looks its answers up in a file, to show escalation and budget.",
         file=out,
     )
     print("\n" + story.bill(result, repaired.budgets), file=out)

@@ -15,7 +15,8 @@ NAME: Final = "reflex-loop"
 RUNNERS: Final = "reflex-runners"
 STUB: Final = "stub-cloud"
 
-# What the stub answers: the one repair of the demo's crate that the bundled model fails at.
+# What the stub answers: the repairs of the demo's crate that the bundled model fails at. The second
+# wants three edits at once, and that model gives one; the first it finds now and then.
 ANSWERS: Final = [
     {
         "when": "`Hours::Weekend` not covered",
@@ -26,7 +27,31 @@ ANSWERS: Final = [
                 "replace": ["        Hours::Night | Hours::Weekend => 20,"],
             }
         ],
-    }
+    },
+    {
+        "when": "borrow of moved value: `readings`",
+        "edits": [
+            {
+                "path": "src/report.rs",
+                "search": ["    let sums = sums(readings);"],
+                "replace": ["    let sums = sums(&readings);"],
+            },
+            {
+                "path": "src/report.rs",
+                "search": ["fn sums(readings: Vec<Reading>) -> String {"],
+                "replace": ["fn sums(readings: &[Reading]) -> String {"],
+            },
+            {
+                "path": "src/report.rs",
+                "search": [
+                    '    format!("{} W in all, {} W at most", total(&readings), peak(&readings))'
+                ],
+                "replace": [
+                    '    format!("{} W in all, {} W at most", total(readings), peak(readings))'
+                ],
+            },
+        ],
+    },
 ]
 
 Values = dict[str, Any]

@@ -2,7 +2,7 @@
 
 It stands in for a cloud provider in the demo and the tests, in a pod of its own, with nothing but
 Python's standard library: `python stub_cloud.py ANSWERS.json`. ANSWERS is a list of
-`{"when": TEXT, "edits": [...]}`: the first whose text is in the last message is the answer.
+`{"when": TEXT, "edits": [...]}`; the answer is the edits of all whose text is in the last message.
 """
 
 import json
@@ -21,10 +21,8 @@ Answers = Sequence[Mapping[str, Any]]
 def answer_to(body: Mapping[str, Any], answers: Answers) -> str:
     """Return the patch document for a chat; without edits where the file knows none."""
     asked = str(body["messages"][-1]["content"])
-    for each in answers:
-        if each["when"] in asked:
-            return json.dumps({"edits": each["edits"]})
-    return json.dumps({"edits": []})
+    known = [edit for each in answers if each["when"] in asked for edit in each["edits"]]
+    return json.dumps({"edits": known})
 
 
 def usage_of(body: Mapping[str, Any], text: str) -> dict[str, Any]:

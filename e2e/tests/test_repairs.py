@@ -204,12 +204,15 @@ def test_the_demos_crate_with_the_real_engine(
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["fixed"]
-    assert result["errors_before"] == 5
-    by = Counter(each["answered_by"] for each in result["decisions"] if each["outcome"] == "kept")
-    assert by == {"local/reflex-tiny": 4, "cloud/stub-cloud": 1}
+    assert result["errors_before"] == 6
+    by = Counter((each["answered_by"], each["outcome"] == "kept") for each in result["decisions"])
+    # The model repairs four for certain; the fifth it finds now and then, the sixth never.
+    assert by["local/reflex-tiny", True] in (4, 5), result["decisions"]
+    assert by["local/reflex-tiny", False] == 2
+    assert (by["cloud/stub-cloud", True], by["cloud/stub-cloud", False]) == (1, 0)
     (cloud,) = [one for one in result["decisions"] if one["answered_by"] == "cloud/stub-cloud"]
     assert cloud["routing"]["reason"] == "escalated_after_failures"
-    assert "Hours::Night | Hours::Weekend" in (root / "src/tariff.rs").read_text()
+    assert "sums(&readings)" in (root / "src/report.rs").read_text()
     with Service(url, key) as asked:
         daily = next(each for each in asked.get("/v1/budgets")["data"] if each["window"] == "daily")
         assert float(daily["spent_usd"]) > 0

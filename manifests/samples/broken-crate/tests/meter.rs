@@ -1,4 +1,5 @@
 use meter::parse::{longer, parse};
+use meter::report::line;
 use meter::stats::{peak, total};
 use meter::tariff::{cents, Hours};
 
@@ -19,6 +20,11 @@ fn the_sum_and_the_largest_are_found() {
 #[test]
 fn the_longer_label_wins() {
     assert_eq!(longer("lamp", "kitchen"), "kitchen");
+}
+
+#[test]
+fn the_report_says_all_of_it() {
+    assert_eq!(line(parse(DAY)), "3 readings: 1028 W in all, 900 W at most");
 }
 
 #[test]
