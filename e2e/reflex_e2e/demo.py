@@ -65,6 +65,7 @@ def start_service(stack: Stack) -> None:
         pull_policy=policy,
         loop=loop.values(stack.images, pull_policy=policy),
     )
+    loop.wait_for_stub(stack.cluster)
 
 
 def repair(cluster: Cluster) -> Repaired:

@@ -1,6 +1,7 @@
 """The repair service in the cluster: its values for the demo, the stub cloud beside it, its key."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -135,18 +136,27 @@ def start_stub(
         "containers": [container],
         "volumes": [{"name": "stub", "configMap": {"name": STUB}}],
     }
+    answers = json.dumps(ANSWERS)
+    # A pod reads its program once: another program is another pod.
+    version = hashlib.sha256(f"{program}{answers}".encode()).hexdigest()
+    template = {"metadata": {"labels": labels, "annotations": {"version": version}}, "spec": pod}
     made = [
         {"kind": "ConfigMap", "apiVersion": "v1",
-         "data": {"stub_cloud.py": program, "answers.json": json.dumps(ANSWERS)}},
+         "data": {"stub_cloud.py": program, "answers.json": answers}},
         {"kind": "Service", "apiVersion": "v1",
          "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]}},
         {"kind": "Deployment", "apiVersion": "apps/v1",
-         "spec": {"selector": {"matchLabels": labels},
-                  "template": {"metadata": {"labels": labels}, "spec": pod}}},
+         "spec": {"selector": {"matchLabels": labels}, "template": template}},
     ]  # fmt: skip
     for each in made:
         each["metadata"] = {"name": STUB, "namespace": namespace, "labels": labels}
         cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(each))
+
+
+def wait_for_stub(cluster: Cluster, namespace: str = "default") -> None:
+    """Wait until the stub that was started last is the one that answers."""
+    where = ["-n", namespace, "--timeout=120s"]
+    cluster.kubectl("rollout", "status", f"deployment/{STUB}", *where, timeout=130)
 
 
 def wait_for_keys(cluster: Cluster, model: str, namespace: str = "default") -> None:

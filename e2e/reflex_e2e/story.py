@@ -30,7 +30,8 @@ def lines_of(event: Told) -> Iterator[str]:
         kept = data["verdict"] != "rejected"
         yield f"  {'kept' if kept else 'rolled back, byte for byte'}: {data['reason']}"
     elif event.kind == "stopped":
-        yield f"ended: {data['why']}" + (f" ({data['detail']})" if data["detail"] else "")
+        first = str(data["detail"]).strip().partition("\n")[0]
+        yield f"ended: {data['why']}" + (f" ({first})" if first else "")
 
 
 def told(event: Told) -> str:

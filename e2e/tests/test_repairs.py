@@ -182,6 +182,7 @@ def test_the_demos_crate_with_the_real_engine(
     loop.start_stub(cluster, stack.images["reflex"], pull_policy=stack.pull_policy)
     loop.wait_for_keys(cluster, model.name)
     install(cluster, stack.images, loop=base)
+    loop.wait_for_stub(cluster)
     model.wait_ready()
     before = wait_warm(cluster)
     url, key = address(cluster), loop.bearer_key(cluster)
