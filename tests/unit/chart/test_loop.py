@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reflex_loop.adapters.pods.podview import KIND_LABEL, PORT, STATE_LABEL
+from reflex_loop.adapters.pods.podview import CARGO_ANNOTATION, KIND_LABEL, PORT, STATE_LABEL
 from reflex_loop.service.settings import PREFIX, ServiceSettings, load_settings
 from reflex_routing.config_file import load
 from unit.chart.helm_chart import NAMESPACE, Chart, Manifest, Refused, of_kind, pod_template
@@ -260,6 +260,21 @@ def test_a_cargo_configuration_reaches_both_kinds(chart: Chart) -> None:
             "containers"
         ]
         assert "--cargo-config=/etc/reflex/cargo/config.toml" in container["args"]
+
+
+def test_both_kinds_say_by_one_word_which_crates_they_can_use(chart: Chart) -> None:
+    def words(**runners: Any) -> set[str]:
+        manifests = rendered(chart, runners=runners)
+        return {
+            pod_template(named(manifests, "Deployment", f"reflex-{kind}"))["metadata"][
+                "annotations"
+            ][CARGO_ANNOTATION]
+            for kind in ("check", "fetch")
+        }
+
+    assert len(words()) == 1
+    assert words() != words(cargoConfig="[net]\n")
+    assert words() != words(image={"tag": "2"})
 
 
 def test_a_change_of_the_configuration_restarts_the_service(chart: Chart) -> None:

@@ -57,9 +57,15 @@ class DependencyStore:
         self._filling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
-    async def tar(self, lock: bytes, fetch: Fetch) -> AsyncIterator[IO[bytes]]:
-        """Open the tar for a Cargo.lock; several who want the same one fetch it once."""
-        key = hashlib.sha256(lock).hexdigest()
+    async def tar(self, lock: bytes, cargo: str, fetch: Fetch) -> AsyncIterator[IO[bytes]]:
+        """Open the tar for a Cargo.lock; several who want the same one fetch it once.
+
+        Args:
+            lock: its content.
+            cargo: which cargo, configured how; another one's tar is of no use to it.
+            fetch: makes the tar.
+        """
+        key = hashlib.sha256(f"{cargo}\n".encode() + lock).hexdigest()
         async with self._filling[key]:
             file = await asyncio.to_thread(self._find, key)
             if file is None:

@@ -12,6 +12,8 @@ STATE_LABEL: Final = "reflexstack.dev/sandbox-state"
 """`idle` or `claimed`; the warm pool's ReplicaSets select `idle`."""
 REPAIR_ANNOTATION: Final = "reflexstack.dev/repair"
 EXPIRES_ANNOTATION: Final = "reflexstack.dev/expires"
+CARGO_ANNOTATION: Final = "reflexstack.dev/cargo"
+"""A hash over image and cargo configuration: crates fetched under one are no use to another."""
 
 PORT: Final = 8080
 GRACE: Final = timedelta(seconds=60)
@@ -38,6 +40,7 @@ class PodView:
         address: base URL of its agent; empty as long as it has no IP.
         repair: who claimed it; empty for nobody.
         expires: when anybody may delete it; None: not said, or not readable.
+        cargo: which crates it can use; see `CARGO_ANNOTATION`.
     """
 
     name: str
@@ -50,6 +53,7 @@ class PodView:
     address: str
     repair: str = ""
     expires: datetime | None = None
+    cargo: str = ""
 
     @property
     def free(self) -> bool:
@@ -77,11 +81,16 @@ def view(pod: Mapping[str, Any]) -> PodView:
         address=_url(address) if address else "",
         repair=annotations.get(REPAIR_ANNOTATION, ""),
         expires=_time(annotations.get(EXPIRES_ANNOTATION, "")),
+        cargo=annotations.get(CARGO_ANNOTATION, ""),
     )
 
 
 def free_pods(
-    pods: Iterable[PodView], kind: PodKind, *, reserved: Collection[str] = ()
+    pods: Iterable[PodView],
+    kind: PodKind,
+    *,
+    reserved: Collection[str] = (),
+    cargo: str | None = None,
 ) -> list[PodView]:
     """Return the pods of a kind that can be claimed, by name.
 
@@ -89,8 +98,16 @@ def free_pods(
         pods: as last seen.
         kind: what it must be able to do.
         reserved: uids that this process is claiming already.
+        cargo: only those that fetch what such a pod can use.
     """
-    found = [each for each in pods if each.kind == kind and each.free and each.uid not in reserved]
+    found = [
+        each
+        for each in pods
+        if each.kind == kind
+        and each.free
+        and each.uid not in reserved
+        and cargo in (None, each.cargo)
+    ]
     return sorted(found, key=lambda each: each.name)
 
 

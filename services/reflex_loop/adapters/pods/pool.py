@@ -42,7 +42,7 @@ from reflex_loop.adapters.pods.podview import (
     orphans,
     why_it_ended,
 )
-from reflex_loop.adapters.pods.runner import PodRunner
+from reflex_loop.adapters.pods.runner import Claimed, PodRunner
 from reflex_loop.adapters.sandboxes import NoSandboxError
 from reflex_runner.job import Runner
 
@@ -82,12 +82,6 @@ def _utc_now() -> datetime:
 
 def _address(pod: PodView) -> str:
     return pod.address
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Claimed:
-    pod: PodView
-    agent: Agent
 
 
 class PodPool:
@@ -180,7 +174,7 @@ class PodPool:
         except NoPodFreeError as error:
             raise NoSandboxError(str(error), retry_after=_RETRY_AFTER) from error
 
-        async def replace(lost: AgentLostError) -> Agent:
+        async def replace(lost: AgentLostError) -> Claimed:
             nonlocal claimed
             _log.warning(
                 "repair %s lost its sandbox %s: %s", repair_id, claimed.pod.name,
@@ -188,25 +182,25 @@ class PodPool:
             )  # fmt: skip
             self._end(claimed.pod)
             claimed = await self._take(PodKind.CHECK, repair_id, seconds)
-            return claimed.agent
+            return claimed
 
         runner = PodRunner(
-            claimed.agent,
+            claimed,
             replace=replace,
             dependencies=self._store,
-            fetch=lambda root: self._fetcher(repair_id, root),
+            fetch=lambda root, cargo: self._fetcher(repair_id, root, cargo),
         )
         try:
             yield runner
         finally:
             await self._give_up(claimed.pod)
 
-    def _fetcher(self, repair_id: str, root: Path) -> Fetch:
+    def _fetcher(self, repair_id: str, root: Path, cargo: str) -> Fetch:
         seconds = self._options.fetch_seconds
 
         async def fetch(into: IO[bytes]) -> int:
             """Have a pod with network, and without the source, fetch what Cargo.lock names."""
-            claimed = await self._take(PodKind.FETCH, repair_id, 2 * seconds)
+            claimed = await self._take(PodKind.FETCH, repair_id, 2 * seconds, cargo=cargo)
             try:
                 with closing(await asyncio.to_thread(pack_manifests, root)) as packed:
                     await claimed.agent.put_workspace(packed.file)
@@ -220,7 +214,9 @@ class PodPool:
 
         return fetch
 
-    async def _take(self, kind: PodKind, repair: str, seconds: float) -> _Claimed:
+    async def _take(
+        self, kind: PodKind, repair: str, seconds: float, *, cargo: str | None = None
+    ) -> Claimed:
         """Claim a pod, waiting for one to become ready.
 
         Raises:
@@ -231,7 +227,7 @@ class PodPool:
         trouble = ""
         while True:
             seen = self._mirror.generation
-            free = free_pods(self._mirror.pods, kind, reserved=self._held)
+            free = free_pods(self._mirror.pods, kind, reserved=self._held, cargo=cargo)
             self._chance.shuffle(free)
             for pod in free:
                 try:
@@ -249,7 +245,7 @@ class PodPool:
                 raise NoPodFreeError(f"{words}; last: {trouble}" if trouble else words)
             await self._mirror.wait(seen, left)
 
-    async def _try(self, pod: PodView, repair: str, seconds: float) -> _Claimed | None:
+    async def _try(self, pod: PodView, repair: str, seconds: float) -> Claimed | None:
         """Claim exactly this pod; None when somebody was faster."""
         if pod.uid in self._held:
             return None
@@ -271,7 +267,7 @@ class PodPool:
             self._end(claimed)
             raise
         self._lent[claimed.uid] = claimed
-        return _Claimed(pod=claimed, agent=agent)
+        return Claimed(pod=claimed, agent=agent)
 
     async def _relabel(self, pod: PodView, repair: str, seconds: float) -> PodView:
         expires = self._now() + timedelta(seconds=seconds) + GRACE

@@ -5,17 +5,28 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from reflex_loop.adapters.pods.agent import Agent
 from reflex_loop.adapters.pods.dependencies import DependencyStore, Fetch, lock_of
 from reflex_loop.adapters.pods.errors import AgentLostError
 from reflex_loop.adapters.pods.packing import pack
+from reflex_loop.adapters.pods.podview import PodView
 from reflex_runner.job import Job, Outcome
 
 _log = logging.getLogger(__name__)
 
-Replace = Callable[[AgentLostError], Awaitable[Agent]]
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A pod of ours and the way to speak to it."""
+
+    pod: PodView
+    agent: Agent
+
+
+Replace = Callable[[AgentLostError], Awaitable[Claimed]]
 """Gives up the pod that was lost and claims another one."""
 
 
@@ -26,21 +37,21 @@ class PodRunner:
     the whole tree along, so nothing but the build cache is lost with it.
 
     Args:
-        agent: claimed for this repair.
+        claimed: the pod, for this repair.
         replace: see `Replace`.
         dependencies: the crates of earlier repairs.
-        fetch: fetches those of the tree under a root.
+        fetch: fetches those of the tree under a root, for such a cargo.
     """
 
     def __init__(
         self,
-        agent: Agent,
+        claimed: Claimed,
         *,
         replace: Replace,
         dependencies: DependencyStore,
-        fetch: Callable[[Path], Fetch],
+        fetch: Callable[[Path, str], Fetch],
     ) -> None:
-        self._agent = agent
+        self._claimed = claimed
         self._replace = replace
         self._dependencies = dependencies
         self._fetch = fetch
@@ -62,7 +73,7 @@ class PodRunner:
                 if self._replaced:
                     raise
                 self._replaced = True
-                self._agent = await self._replace(error)
+                self._claimed = await self._replace(error)
                 self._workspace = self._registry = ""
                 return await self._run(job, root)
 
@@ -73,9 +84,9 @@ class PodRunner:
         with closing(packed):
             if packed.digest != self._workspace:
                 self._workspace = ""
-                await self._agent.put_workspace(packed.file)
+                await self._claimed.agent.put_workspace(packed.file)
                 self._workspace = packed.digest
-        return await self._agent.job(job)
+        return await self._claimed.agent.job(job)
 
     async def _bring_dependencies(self, root: Path) -> None:
         lock = await asyncio.to_thread(lock_of, root)
@@ -84,6 +95,7 @@ class PodRunner:
         digest = hashlib.sha256(lock).hexdigest()
         if digest == self._registry:
             return
-        async with self._dependencies.tar(lock, self._fetch(root)) as tar:
-            await self._agent.put_registry(tar)
+        cargo = self._claimed.pod.cargo
+        async with self._dependencies.tar(lock, cargo, self._fetch(root, cargo)) as tar:
+            await self._claimed.agent.put_registry(tar)
         self._registry = digest

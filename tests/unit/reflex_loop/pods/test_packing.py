@@ -89,7 +89,7 @@ async def test_the_store_keeps_within_its_size_and_drops_the_oldest(tmp_path: Pa
             into.write(b"x" * size)  # type: ignore[attr-defined]
             return size
 
-        async with store.tar(lock, fetch) as tar:
+        async with store.tar(lock, "cargo", fetch) as tar:
             assert len(tar.read()) == size
 
     for lock in (b"a", b"b", b"a", b"c", b"a", b"b"):
@@ -108,6 +108,6 @@ async def test_a_fetch_that_fails_leaves_nothing_and_is_tried_again(tmp_path: Pa
 
     for _ in range(2):
         with pytest.raises(DependenciesError):
-            async with store.tar(b"lock", fails):
+            async with store.tar(b"lock", "cargo", fails):
                 pass
     assert list((tmp_path / "crates").iterdir()) == []

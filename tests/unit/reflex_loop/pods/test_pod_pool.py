@@ -11,7 +11,11 @@ import pytest
 
 from reflex_loop.adapters.pods import PodPool, PodPoolOptions
 from reflex_loop.adapters.pods.errors import AgentError, AgentLostError, DependenciesError
-from reflex_loop.adapters.pods.podview import EXPIRES_ANNOTATION, STATE_LABEL
+from reflex_loop.adapters.pods.podview import (
+    CARGO_ANNOTATION,
+    EXPIRES_ANNOTATION,
+    STATE_LABEL,
+)
 from reflex_loop.adapters.sandboxes import NoSandboxError
 from reflex_runner.job import Job, Runner
 from unit.reflex_loop.pods.fake_cluster import (
@@ -298,6 +302,21 @@ async def test_crates_are_fetched_without_the_source_and_once_for_a_lock(
     assert to_fetch[0]["Cargo.lock"] == LOCK.encode()
     assert rig.agent.calls.count("POST fetch") == 1
     assert rig.agent.registries == [b"crates " * 1000] * 2
+
+
+async def test_crates_fetched_under_another_configuration_are_fetched_again(
+    rig: Rig, crate: Path
+) -> None:
+    (crate / "Cargo.lock").write_text(LOCK)
+    for version in ("one", "two"):
+        for kind in ("check", "fetch"):
+            rig.pods.add(f"{kind}-{version}", kind, annotations={CARGO_ANNOTATION: version})
+    pool = await rig.pool()
+    await run_once(pool, crate, "first")
+    await run_once(pool, crate, "second")
+    assert rig.agent.calls.count("POST fetch") == 2
+    pairs = [name.rpartition("-")[2] for name in rig.pods.claims]
+    assert pairs[0] == pairs[1] != pairs[2] == pairs[3], "each fetches for its own kind"
 
 
 async def test_a_crate_without_outside_dependencies_needs_no_fetch(rig: Rig, crate: Path) -> None:
