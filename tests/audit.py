@@ -60,6 +60,33 @@ class AuditLog:
                 )
         return found
 
+    def requests_of(self, user: str) -> list[Write]:
+        """Return everything that a user asked since the mark, reads and watches included."""
+        found = []
+        with self.path.open("rb") as lines:
+            lines.seek(self.offset)
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                event = json.loads(line)
+                # A watch is complete when it ends: what began counts.
+                if (event.get("user") or {}).get("username") != user:
+                    continue
+                if event["stage"] not in ("ResponseStarted", "ResponseComplete"):
+                    continue
+                target = event.get("objectRef") or {}
+                found.append(
+                    Write(
+                        verb=event["verb"],
+                        resource=target.get("resource", ""),
+                        namespace=target.get("namespace", ""),
+                        name=target.get("name", ""),
+                        agent=event.get("userAgent", ""),
+                        code=(event.get("responseStatus") or {}).get("code", 0),
+                    )
+                )
+        return found
+
 
 def summary(writes: list[Write]) -> dict[str, int]:
     """Return how many writes of each kind there were, for a failure's message."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from reflex_e2e.kubectl import (
     LAB,
@@ -22,7 +23,7 @@ from reflex_lab import packages
 from reflex_lab.console import Console
 
 SYSTEM_NAMESPACE = "reflex-system"
-IMAGES = ("reflex", "engine-cpu")
+IMAGES = ("reflex", "runner", "engine-cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Stack:
 
     cluster: Cluster
     images: dict[str, str]
+    pull_policy: str = "Never"
 
 
 def build_images() -> dict[str, str]:
@@ -85,7 +87,11 @@ def _bring_up_existing(phases: Phases) -> Stack:
     Raises:
         CommandError: the cluster does not answer, or an image is not named.
     """
-    names = {"reflex": "REFLEX_IMAGE", "engine-cpu": "REFLEX_ENGINE_CPU_IMAGE"}
+    names = {
+        "reflex": "REFLEX_IMAGE",
+        "runner": "REFLEX_RUNNER_IMAGE",
+        "engine-cpu": "REFLEX_ENGINE_CPU_IMAGE",
+    }
     missing = [variable for variable in names.values() if not os.environ.get(variable)]
     if missing:
         raise CommandError(
@@ -98,7 +104,7 @@ def _bring_up_existing(phases: Phases) -> Stack:
     cluster = lab_cluster()
     with phases.phase("operator (helm install)"):
         install(cluster, images, pull_policy="IfNotPresent")
-    return Stack(cluster=cluster, images=images)
+    return Stack(cluster=cluster, images=images, pull_policy="IfNotPresent")
 
 
 def start_lab(gpu_nodes: int = 0) -> None:
@@ -117,12 +123,15 @@ def install(
     replicas: int = 1,
     pull_policy: str = "Never",
     values: Mapping[str, str] | None = None,
+    loop: Mapping[str, Any] | None = None,
 ) -> None:
-    """Install or upgrade the chart and wait until the operator is ready.
+    """Install or upgrade the chart and wait until all of it is ready.
 
     Args:
         values: further values of the chart, by their path.
+        loop: the chart's `loop`; without it the repair service stays as it is, if it is there.
     """
+    loop = loop or _installed_loop(cluster)
     repository, _, tag = images["reflex"].rpartition(":")
     cluster.helm(
         "upgrade", "--install", "reflex", str(ROOT / "charts/reflex"),
@@ -134,5 +143,15 @@ def install(
         "--set", f"replicaCount={replicas}",
         *(word for path, value in (values or {}).items()
           for word in ("--set-string", f"{path}={value}")),
+        *(("--set-json", f"loop={json.dumps(loop)}") if loop else ()),
         "--wait", "--timeout", "3m",
     )  # fmt: skip
+
+
+def _installed_loop(cluster: Cluster) -> Mapping[str, Any] | None:
+    try:
+        found = cluster.helm("get", "values", "reflex", "-n", SYSTEM_NAMESPACE, "-o", "json")
+    except CommandError:
+        return None  # nothing is installed
+    values: Mapping[str, Any] = json.loads(found) or {}
+    return values.get("loop")

@@ -48,6 +48,11 @@ IMAGES: Final[Mapping[str, Image]] = {
         containerfile=Path("images/reflex/Containerfile"),
         keep_layers=True,
     ),
+    "runner": Image(
+        repository="localhost/reflex-runner",
+        containerfile=Path("images/runner/Containerfile"),
+        keep_layers=True,
+    ),
 }
 
 

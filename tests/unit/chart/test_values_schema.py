@@ -21,6 +21,19 @@ OPEN = {
     "metrics.serviceMonitor.labels",
     "resources.requests",
     "resources.limits",
+    "loop.config",
+    "loop.prices",
+    "loop.prices.models",
+    "loop.nodeSelector",
+    "loop.podAnnotations",
+    "loop.podLabels",
+    "loop.resources.requests",
+    "loop.resources.limits",
+    "loop.runners.nodeSelector",
+    "loop.runners.check.resources.requests",
+    "loop.runners.check.resources.limits",
+    "loop.runners.fetch.resources.requests",
+    "loop.runners.fetch.resources.limits",
 }
 """Mappings whose keys are the user's or Kubernetes' own."""
 

@@ -1,0 +1,59 @@
+"""What can go wrong with sandboxes in pods.
+
+PodError > ApiError > ApiConflictError (somebody was faster), ApiGoneError (not there)
+         > NoPodFreeError (none became ready in time)
+         > AgentError (the agent refused), AgentLostError (the pod ended or cannot be reached)
+         > DependenciesError (the crates could not be fetched)
+"""
+
+from reflex_runner.errors import RunnerError
+
+
+class PodError(RunnerError):
+    """Base of what this package raises."""
+
+
+class ApiError(PodError):
+    """The API server refused, or did not answer.
+
+    Attributes:
+        status: its HTTP code; 0 when there was no answer.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class ApiConflictError(ApiError):
+    """The pod is not any more what it was taken for."""
+
+
+class ApiGoneError(ApiError):
+    """There is no such pod."""
+
+
+class NoPodFreeError(PodError):
+    """No pod of the warm pool became ready in time; asking again later may help."""
+
+
+class AgentError(PodError):
+    """The agent in the pod refused; its own code and words.
+
+    Attributes:
+        code: such as `too_large` or `busy`.
+        status: its HTTP code.
+    """
+
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        self.code = code
+        self.status = status
+        super().__init__(message)
+
+
+class AgentLostError(PodError):
+    """The agent cannot be reached, or its answer was cut: the pod has ended or is ending."""
+
+
+class DependenciesError(PodError):
+    """The crates that Cargo.lock names could not be fetched."""
