@@ -59,15 +59,17 @@ class Engine:
             file.write(json.dumps(truth) + "\n")
 
 
-def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return f"data: {json.dumps({'choices': [choice], **more})}\n\n".encode()
+def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "text": delta.get("content", ""), "finish_reason": finish}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
 
 
 async def chat(request: web.Request) -> web.StreamResponse:
     engine: Engine = request.app["engine"]
     body = json.loads(await request.read())
     read_at = time.monotonic()
+    if "prompt" in body:
+        body["messages"] = [{"role": "user", "content": body["prompt"]}]
     prompt = body["messages"][-1]["content"]
     case = next((word[5:] for word in prompt.split() if word.startswith("case:")), "plain")
     number = int(prompt.split()[-1]) if prompt.split()[-1].isdigit() else 0
@@ -163,6 +165,7 @@ async def serve(engine: Engine) -> None:
     app.add_routes(
         [
             web.post("/v1/chat/completions", chat),
+            web.post("/v1/completions", chat),
             web.post("/flush_cache", flush),
             web.get("/metrics", metrics),
             web.get("/server_info", server_info),

@@ -59,10 +59,11 @@ def _event(document: dict[str, Any]) -> Event:
         return Event(fault=str(document["error"])[:200])
     choices = document.get("choices") or []
     delta = (choices[0].get("delta") or {}) if choices else {}
+    plain = choices[0].get("text") if choices else None  # a completion without a chat
     reasoning = bool(delta.get("reasoning_content") or delta.get("reasoning"))
     return Event(
         reasoning=reasoning,
-        visible=bool(delta.get("content") or delta.get("tool_calls")),
+        visible=bool(delta.get("content") or delta.get("tool_calls") or plain),
         finish=(choices[0].get("finish_reason") or "") if choices else "",
         usage=_usage(document.get("usage")),
     )
