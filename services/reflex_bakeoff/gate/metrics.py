@@ -144,17 +144,20 @@ def _from_look(subject: Subject, target: Target, look: Look, *, last: bool) -> M
         target=target,
         verdict=look.verdict,
         reason=reasons[look.verdict],
-        message=sentence(look, target),
+        message=sentence(look, target, subject.unit),
     )
 
 
-def sentence(look: Look, target: Target) -> str:
+def sentence(look: Look, target: Target, unit: str) -> str:
     """Return the numbers in words."""
-    low, high = (
-        "unbounded" if bound is None else f"{bound:.4g}"
-        for bound in (look.interval.low, look.interval.high)
-    )
+    low, high = look.interval.low, look.interval.high
     return (
-        f"{look.point:.4g} of {look.items}, with 95 % confidence from {low} and to {high};"
-        f" wanted {_SIGNS[target.relation]} {target.value:g}"
+        f"{_shown(look.point, unit)} with n = {look.items}, 95 % bounds"
+        f" {'none' if low is None else _shown(low, unit)} and"
+        f" {'none' if high is None else _shown(high, unit)};"
+        f" wanted {_SIGNS[target.relation]} {_shown(target.value, unit)}"
     )
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value * 100:.3g} %" if unit == "share" else f"{value:.4g} {unit}"
