@@ -176,7 +176,7 @@ class Verdict(Document):
     """Items that the verdict rests on."""
     next_look: int | None = None
     """Items to measure before the gate is asked again; null: the verdict is final."""
-    metrics: Annotated[tuple[Metric, ...], Field(max_length=64)] = ()
+    metrics: Annotated[tuple[Metric, ...], Field(max_length=128)] = ()
     pairs: Pairs | None = None
     strata: Annotated[tuple[Stratum, ...], Field(max_length=200)] = ()
 

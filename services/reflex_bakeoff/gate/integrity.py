@@ -1,7 +1,10 @@
 """Can these measurements be judged at all? What is wrong with them, most serious first."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel
 
 from reflex_api.gate import GateSpec
 from reflex_api.items import Items, Outcome
@@ -73,6 +76,10 @@ def request_faults(items: Items) -> Iterator[Fault]:
         return
     if double := _several(one.id for one in items.requests):
         yield Fault(reason=Why.DUPLICATE_ITEM, message=f"requests listed twice: {_some(double)}")
+    if unreal := [one.id for one in items.requests if not finite(one)]:
+        yield Fault(reason=Why.MISSING_MEASUREMENT, message=f"not finite: {_some(unreal)}")
+    if not finite(items.load):
+        yield Fault(reason=Why.MISSING_MEASUREMENT, message="the load has numbers that are none")
     planned = {phase.name: phase.planned for phase in items.load.phases}
     if len(planned) != len(items.load.phases):
         yield Fault(reason=Why.DUPLICATE_ITEM, message="two phases of the load have one name")
@@ -93,6 +100,15 @@ def request_faults(items: Items) -> Iterator[Fault]:
             reason=Why.IMPOSSIBLE_MEASUREMENT,
             message=f"ended before the first token: {_some(impossible)}",
         )
+
+
+def finite(value: object) -> bool:
+    """Return whether every number in it is one; what was read from a file always is."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, BaseModel):
+        return all(finite(part) for part in vars(value).values())
+    return all(finite(part) for part in value) if isinstance(value, tuple) else True
 
 
 def _several(names: Iterable[str]) -> list[str]:

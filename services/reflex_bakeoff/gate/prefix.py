@@ -4,6 +4,7 @@ from reflex_api.gate import CacheMode, GateSpec
 from reflex_api.items import Items
 from reflex_api.verdict import Judgement, Metric, Part, Target, Why, worst
 from reflex_bakeoff.cache.proof import prove
+from reflex_bakeoff.gate.integrity import finite
 from reflex_bakeoff.gate.metrics import Fault, Subject, failed, reported
 
 
@@ -15,8 +16,9 @@ def cache_metrics(items: Items, gate: GateSpec) -> list[Metric]:
         formula="steps of the ten that hold; Pass: all of them (docs/harness.md)",
     )  # fmt: skip
     target = Target(relation=">=", value=10)
-    if items.cache is None:
-        missing = Fault(reason=Why.MISSING_MEASUREMENT, message="the cache was not probed")
+    if items.cache is None or not finite(items.cache):
+        why = "was not probed" if items.cache is None else "proof has numbers that are none"
+        missing = Fault(reason=Why.MISSING_MEASUREMENT, message=f"the cache {why}")
         return [failed(proof, missing, 0, target if part is Part.QUALIFICATION else None)]
     steps, shown = prove(items.cache, gate.cache)
     hit = Subject(

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from reflex_api.gate import GateSpec
 from reflex_api.items import ItemRecord, Outcome
 from reflex_api.verdict import Judgement, Look, Metric, Part, Stratum, Target, Why
 from reflex_bakeoff.gate.metrics import (
+    SINGLE_LOOK_Z,
     Fault,
     Relation,
     Subject,
@@ -21,7 +23,7 @@ from reflex_bakeoff.stats.shares import wilson
 
 Reader = Callable[[ItemRecord], bool | None]
 
-_SINGLE_Z = 1.645
+MOST_STRATA: Final = 200
 _BOUNDS = "bounds: Wilson, Pocock's z over all looks"
 
 
@@ -129,7 +131,7 @@ def _incumbent(baseline: Sequence[ItemRecord], reader: Reader) -> float | None:
 def strata(
     ordered: Sequence[ItemRecord], baseline: Sequence[ItemRecord] = ()
 ) -> tuple[Stratum, ...]:
-    """Return pass@1 by error code, the largest group first."""
+    """Return pass@1 by error code, the largest group first; at most `MOST_STRATA`."""
     other = {item.id: _passed(item) for item in baseline}
     groups: dict[str, list[ItemRecord]] = {}
     for item in ordered:
@@ -137,7 +139,7 @@ def strata(
     rows = []
     for name, members in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
         passed = sum(map(_passed, members))
-        low, high = wilson(passed, len(members), _SINGLE_Z)
+        low, high = wilson(passed, len(members), SINGLE_LOOK_Z)
         paired = [other[item.id] for item in members if item.id in other]
         rows.append(
             Stratum(
@@ -148,7 +150,7 @@ def strata(
                 incumbent_passed=sum(paired) if len(paired) == len(members) else None,
             )
         )
-    return tuple(rows)
+    return tuple(rows[:MOST_STRATA])
 
 
 def is_pending(metric: Metric) -> bool:

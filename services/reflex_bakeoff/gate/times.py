@@ -1,12 +1,14 @@
 """Latency of single requests, judged by counts; failures are +inf."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from reflex_api.gate import GateSpec
-from reflex_api.items import Ending, Items, Prefix, RequestRecord
+from reflex_api.items import Ending, Items, Phase, Prefix, RequestRecord
 from reflex_api.verdict import Judgement, Metric, Part, Target, Why
 from reflex_bakeoff.gate.metrics import Fault, Subject, bounded, failed, reported
 from reflex_bakeoff.stats.quantiles import (
@@ -20,7 +22,11 @@ from reflex_bakeoff.stats.quantiles import (
 Reader = Callable[[RequestRecord], float | None]
 Choice = Callable[[RequestRecord], bool]
 
+MOST_GROUPS: Final = 12
+
 _P95 = 0.95
+_REPETITION = re.compile(r"-[0-9]+$")
+"""`cold-0` and `cold-1` are one phase, measured twice."""
 _FORMULA = (
     "value at rank ceil(0.95 n) of {what}; failed requests count as infinite; Pass: the requests"
     " above the limit are few enough to show with 95 % confidence that 95 % keep it (Wilks)"
@@ -179,16 +185,20 @@ def _noise(requests: Sequence[RequestRecord], timing: Timing, limit: Decimal) ->
 
 def _for_information(items: Items) -> list[Metric]:
     """Return what each phase was like: p50, p95, p99 of the first token, and the output rate."""
-    metrics = []
+    groups: dict[str, list[Phase]] = {}
     for phase in items.load.phases if items.load is not None else ():
-        mine = [one for one in items.requests if one.phase == phase.name]
+        groups.setdefault(_REPETITION.sub("", phase.name), []).append(phase)
+    metrics = []
+    for group, phases in list(groups.items())[:MOST_GROUPS]:
+        names = {phase.name for phase in phases}
+        mine = [one for one in items.requests if one.phase in names]
         first = [
             math.inf if one.ending is not Ending.OK or one.ttft is None else one.ttft
             for one in mine
         ]
         for name, share in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):
             subject = Subject(
-                name=f"ttft_{name}.{phase.name}"[:63],
+                name=f"ttft_{name}.{group}"[:63],
                 part=Part.REPORT,
                 unit="s",
                 formula=f"value at rank ceil({share} n) of first token - due time;"
@@ -198,7 +208,7 @@ def _for_information(items: Items) -> list[Metric]:
             metrics.append(
                 reported(subject, len(first), quantile(first, share), bounded(low, high))
             )
-        metrics.append(_output_rate(phase.name, phase.wall, mine))
+        metrics.append(_output_rate(group, sum(phase.wall for phase in phases), mine))
     return metrics
 
 

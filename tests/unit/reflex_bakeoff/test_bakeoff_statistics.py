@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from reflex_bakeoff.stats import quantiles, sequential, shares, tango
+from reflex_bakeoff.stats import planning, quantiles, sequential, shares, tango
 
 LOOKS = (100, 200, 300)
 MARGIN = 0.05
@@ -213,3 +213,29 @@ def test_the_interval_of_a_median_covers_it() -> None:
         low, high = quantiles.quantile_interval(list(source.exponential(size=31)), 0.5)
         covered += low <= math.log(2) <= high
     assert covered / 2000 >= 0.88
+
+
+@pytest.mark.parametrize(("share", "floor"), [(0.5, 0.5), (0.6, 0.5), (0.97, 0.97), (0.3, 0.5)])
+def test_chances_of_a_floor_agree_with_simulation(share: float, floor: float) -> None:
+    source = np.random.default_rng(11)
+    counts = np.cumsum(source.binomial(100, share, size=(20_000, 3)), axis=1)
+    bounds = [[shares.wilson(k, n, 1.992) for k in range(n + 1)] for n in LOOKS]
+    tally = {"pass": 0, "fail": 0}
+    for run in counts:
+        for column, k in enumerate(run):
+            low, high = bounds[column][k]
+            if low >= floor or high < floor:
+                tally["pass" if low >= floor else "fail"] += 1
+                break
+
+    found = planning.floor_chances(share, floor, LOOKS)
+
+    assert found.passes == pytest.approx(tally["pass"] / 20_000, abs=0.012)
+    assert found.fails == pytest.approx(tally["fail"] / 20_000, abs=0.012)
+    assert found.passes + found.fails + found.inconclusive == pytest.approx(1)
+
+
+@pytest.mark.parametrize("floor", [0.3, 0.5, 0.7])
+def test_a_model_at_the_floor_passes_in_about_five_percent(floor: float) -> None:
+    assert planning.floor_chances(floor, floor, LOOKS).passes == pytest.approx(0.05, abs=0.012)
+    assert planning.floor_chances(floor - 0.001, floor, LOOKS).passes <= 0.06

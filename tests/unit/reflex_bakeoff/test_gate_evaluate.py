@@ -367,6 +367,15 @@ def test_decoding_is_measured_against_the_roofline(speed: float, verdict: Judgem
     assert metric.verdict is verdict
 
 
+def test_failed_requests_count_as_standing_still() -> None:
+    def half_fail(sent: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(runs.failure(one) if index % 5 < 3 else one for index, one in enumerate(sent))
+
+    metric = runs.metric(evaluate(with_requests(half_fail), None, GATE), "roofline_share")
+
+    assert (metric.verdict, metric.point) == (FAIL, 0.0)
+
+
 def test_an_unknown_roofline_is_an_error_unless_it_is_not_asked_for() -> None:
     items = with_requests(lambda sent: sent, roofline=None)
 
@@ -384,6 +393,31 @@ def test_only_one_stream_is_compared_with_the_limits() -> None:
     assert found.verdict is PASS
     assert runs.metric(found, "ttft_p95.busy").point == 9
     assert runs.metric(found, "ttft_p95.busy").part is Part.REPORT
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_an_error_however_they_came(number: float) -> None:
+    def unreal(sent: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (sent[0].model_copy(update={"ttft": number}), *sent[1:])
+
+    assert evaluate(with_requests(unreal), None, GATE).verdict is ERROR
+    assert evaluate(with_requests(lambda sent: sent, roofline=None), None, GATE).verdict is ERROR
+    odd = runs.cache().model_copy(update={"cold": (runs.asked(0, 0.1),) * 29})
+    asked = runs.asked(0).model_copy(update={"ttft": number})
+    odd = odd.model_copy(update={"cold": (*odd.cold, asked)})
+    assert (
+        runs.metric(evaluate(runs.measured(cache=odd), None, GATE), "cache_proof").verdict is ERROR
+    )
+
+
+def test_repeated_phases_are_reported_as_one() -> None:
+    sent = tuple(
+        one.model_copy(update={"phase": f"{one.phase}-{one.block}"}) for one in runs.requests()
+    )
+    found = evaluate(runs.measured(requests=sent, load=runs.load(sent)), None, GATE)
+
+    assert runs.metric(found, "ttft_p50.cold").n == 150
+    assert runs.metric(found, "output_rate.warm").point == pytest.approx(150 * 128 / 300)
 
 
 # --- superiority
