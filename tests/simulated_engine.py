@@ -150,7 +150,9 @@ async def metrics(request: web.Request) -> web.Response:
         text="# TYPE sglang:cached_tokens_total counter\n"
         'sglang:cached_tokens_total{cache_source="device",model_name="m"}'
         f" {engine.cached_total}.0\n"
-        f'sglang:evicted_tokens_total{{model_name="m"}} {engine.evicted_total}.0\n'
+        "# TYPE sglang:evicted_tokens_total counter\n"
+        + f'sglang:evicted_tokens_total{{model_name="m"}} {engine.evicted_total}.0\n'
+        * bool(engine.evicted_total)
     )
 
 

@@ -104,11 +104,15 @@ class CacheEngine:
         return Capacity(page_size=page, tokens=tokens)
 
     async def counter(self, name: str) -> int | None:
-        """Return a counter over all its labels; None when the engine does not have it."""
+        """Return a counter over all its labels; None when the engine shows no metrics.
+
+        A counter with labels does not appear before its first count, which is no absence. Its
+        sources do not overlap: SGLang 0.5 counts a request either by source or as `total`.
+        """
         async with self._open.get(f"{self._root}/metrics", headers=_bearer(self._key)) as reply:
             text = await reply.text() if reply.status == 200 else ""
         found = [float(value) for sample, value in _SAMPLE.findall(text) if sample == name]
-        return int(sum(found)) if found else None
+        return int(sum(found)) if "sglang:" in text else None
 
     async def counter_reaches(self, name: str, wanted: int, seconds: float = 5.0) -> int | None:
         """Return a counter, at the latest after `seconds`: it is raised after an answer's end."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,10 @@ def test_zero_hits_are_a_failure_and_silence_is_none() -> None:
 SHAPE = Shape(requests=30, prefix_words=160, fill_words=800)
 
 
-async def probed(folder: Path, *arguments: str) -> CacheRecord:
+async def probed(folder: Path, *arguments: str, shape: Shape = SHAPE) -> CacheRecord:
     with simulated_engine(folder, *arguments) as running:
         async with CacheEngine(running.root, "simulated") as engine:
-            return await probe(engine, SHAPE)
+            return await probe(engine, shape)
 
 
 async def test_a_cache_that_works_is_proved_at_a_simulated_engine(tmp_path: Path) -> None:
@@ -117,11 +118,14 @@ async def test_a_cache_that_works_is_proved_at_a_simulated_engine(tmp_path: Path
 
 
 async def test_an_engine_that_lies_about_hits_is_found_out(tmp_path: Path) -> None:
-    found = steps(await probed(tmp_path, "--lies", "--capacity=6000"))
+    little = replace(SHAPE, fill_tokens=1000)
+    found = steps(await probed(tmp_path, "--lies", "--capacity=60000", shape=little))
 
     assert found["counters agree"][0] is ERROR
     assert found["cold requests miss"][0] is ERROR
     assert found["another first token misses"][0] is ERROR
+    # Nothing was evicted, and a counter that has not counted yet is not shown.
+    assert found["a full cache forgets"] == (OPEN, Why.UNDECIDED_AT_LAST_LOOK)
 
 
 async def test_an_engine_that_does_not_report_is_unverifiable(tmp_path: Path) -> None:
