@@ -31,6 +31,7 @@ down: .venv/ok ## stop the lab and everything in it
 
 generate: .venv/ok ## CRDs and reference text from the models
 	@PYTHONPATH=operator $(PY) -m reflex_api.crd --into manifests/crds --into charts/reflex/files/crds
+	@PYTHONPATH=operator:services $(PY) -m reflex_bakeoff.schemas --into docs/schemas
 
 lock: $(UV) ## lock requirements/*.in and the extras, with hashes
 	@tools/lock $(UV)

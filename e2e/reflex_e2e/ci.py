@@ -46,8 +46,8 @@ def lint() -> None:
 
 
 PACKAGES = (
-    "reflex_api", "reflex_operator", "reflex_loop", "reflex_loop_service", "reflex_routing",
-    "reflex_runner", "reflex_weights", "reflexctl",
+    "reflex_api", "reflex_bakeoff", "reflex_operator", "reflex_loop", "reflex_loop_service",
+    "reflex_routing", "reflex_runner", "reflex_weights", "reflexctl",
 )  # fmt: skip
 
 

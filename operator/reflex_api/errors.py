@@ -1,4 +1,4 @@
-"""ReflexError > SpecError (final until the object or the CRD changes)."""
+"""ReflexError > SpecError (final until the object or the CRD changes), ItemsError (final)."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,13 @@ class SpecError(ReflexError):
         shown = "; ".join(problem.text for problem in problems[:3])
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         super().__init__(f"{shown}{more}; {_FIX}")
+
+
+class ItemsError(ReflexError):
+    """A file of measurements that cannot be judged; `line` counts from 1, 0 is the whole file."""
+
+    def __init__(self, *, line: int, fault: str) -> None:
+        self.line = line
+        self.fault = fault
+        where = f"line {line}" if line else "the file"
+        super().__init__(f"{where} of items.jsonl: {fault}; measure again, or fix the file")

@@ -1,0 +1,171 @@
+"""The gate: what a model must show in a bakeoff. The same type in a resource and in `gate.yaml`."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from reflex_api.decimals import DecimalBetween, Share
+from reflex_api.rules import ApiModel, Matches
+
+MOST_LOOKS: Final = 5
+
+
+class QualityGate(ApiModel):
+    """Floors for repairing compile errors; one-sided Wilson bounds, 95 % over all looks."""
+
+    pass_at1_floor: Share = Field(
+        default=Decimal("0.50"),
+        description="Least share of items repaired by the first patch. Default: 0.50.",
+    )
+    pass_within_n_floor: Share | None = Field(
+        default=None,
+        description="Least share repaired within the loop's tries. Default: reported only.",
+    )
+    looks: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=2000, description="Items.")], ...],
+        Field(
+            min_length=1,
+            max_length=MOST_LOOKS,
+            description="Numbers of items after which the gate may decide, evenly spaced, at most"
+            " 5. After the last, Inconclusive is final. Default: 100, 200, 300.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = (100, 200, 300)
+
+    @model_validator(mode="after")
+    def _evenly_spaced(self) -> Self:
+        steps = [self.looks[0] * (index + 1) for index in range(len(self.looks))]
+        if list(self.looks) != steps:
+            raise ValueError(
+                "{field}.looks must be evenly spaced, such as 100, 200, 300: the bounds hold for"
+                " equal steps only"
+            )
+        return self
+
+
+class SuperiorityGate(ApiModel):
+    """What a promotion needs beyond the floors, item by item against the incumbent."""
+
+    non_inferiority_margin: Annotated[
+        Decimal,
+        DecimalBetween("0.001", "0.5", "0.05"),
+        Field(description="Largest true loss of pass@1 that is put up with. Default: 0.05."),
+    ] = Decimal("0.05")
+    min_benefit: Share = Field(
+        default=Decimal("0.05"),
+        description="Least measured gain of pass@1; its lower bound must be above 0, too."
+        " Default: 0.05.",
+    )
+
+
+class AnswersGate(ApiModel):
+    """The form of the answers."""
+
+    schema_floor: Share = Field(
+        default=Decimal("0.97"),
+        description="Least share of answers that the patch schema accepts. Default: 0.97.",
+    )
+    truncation_ceiling: Share | None = Field(
+        default=Decimal("0.05"),
+        description="Largest share of answers cut off by the token limit. Default: 0.05.",
+    )
+    apply_floor: Share | None = Field(
+        default=None,
+        description="Least share of valid patches that apply. Default: reported only.",
+    )
+
+
+Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
+
+
+class LatencyGate(ApiModel):
+    """Limits that 95 % of requests keep, with 95 % confidence (Wilks counts)."""
+
+    ttft_cold_p95_milliseconds: Milliseconds | None = Field(
+        default=1000, description="First token, nothing of the prompt cached. Default: 1000."
+    )
+    ttft_warm_p95_milliseconds: Milliseconds | None = Field(
+        default=300, description="First token, the prompt's prefix cached. Default: 300."
+    )
+    itl_p95_milliseconds: Milliseconds | None = Field(
+        default=15, description="Mean time between tokens of a request, one stream. Default: 15."
+    )
+    max_block_ratio: Annotated[Decimal, DecimalBetween("1", "100", "1.10")] | None = Field(
+        default=Decimal("1.10"),
+        description="Largest ratio between the medians of repeated blocks; above it the node is too"
+        " noisy to judge. Default: 1.10.",
+    )
+
+
+class ThroughputGate(ApiModel):
+    """How fast one stream is written."""
+
+    min_roofline_share: Share | None = Field(
+        default=Decimal("0.35"),
+        description="Least median decode speed as a share of what the memory's bandwidth allows."
+        " Default: 0.35.",
+    )
+    min_tokens_per_second: Annotated[Decimal, DecimalBetween("0", "100000", "170")] | None = Field(
+        default=None,
+        description="Least median decode speed of one stream, in tokens/s. Default: reported only.",
+    )
+
+
+class ErrorsGate(ApiModel):
+    """Requests without a usable answer."""
+
+    ceiling: Share = Field(
+        default=Decimal("0.01"),
+        description="Largest share of requests that fail; 0.01 needs at least 268 requests."
+        " Default: 0.01.",
+    )
+
+
+class CacheMode(StrEnum):
+    """Whether the proof decides."""
+
+    REQUIRED = "Required"
+    REPORT_ONLY = "ReportOnly"
+
+
+class CacheGate(ApiModel):
+    """The proof that the engine reuses prefixes."""
+
+    mode: CacheMode = Field(
+        default=CacheMode.REQUIRED,
+        description="Required: part of the verdict. ReportOnly: shown only. Default: Required.",
+    )
+    min_hit_share: Share = Field(
+        default=Decimal("0.90"),
+        description="Least share of the shared prefix that warm requests reuse. Default: 0.90.",
+    )
+    min_ttft_gain: Share = Field(
+        default=Decimal("0.30"),
+        description="Least drop of the median time to first token, cold to warm. Default: 0.30.",
+    )
+
+
+class GateSpec(ApiModel):
+    """What a model must show; each part has working defaults."""
+
+    suite: Annotated[
+        str,
+        Matches(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", "must be a suite's name"),
+        Field(max_length=63, description="Items to repair, such as rust-repair-v1."),
+    ]
+    label: str = Field(
+        default="",
+        max_length=63,
+        description="Shown with every verdict; the demo's gate says demo here. Default: none.",
+    )
+    quality: QualityGate = Field(default_factory=QualityGate, description="Repairs.")
+    superiority: SuperiorityGate = Field(
+        default_factory=SuperiorityGate, description="Against the incumbent."
+    )
+    answers: AnswersGate = Field(default_factory=AnswersGate, description="Form of the answers.")
+    latency: LatencyGate = Field(default_factory=LatencyGate, description="Times.")
+    throughput: ThroughputGate = Field(default_factory=ThroughputGate, description="Speed.")
+    errors: ErrorsGate = Field(default_factory=ErrorsGate, description="Failures.")
+    cache: CacheGate = Field(default_factory=CacheGate, description="Prefix reuse.")

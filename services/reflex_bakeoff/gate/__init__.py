@@ -1,0 +1,1 @@
+"""The gate: measurements in, verdict out. Pure: no clock, no files, no network."""

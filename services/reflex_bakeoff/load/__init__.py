@@ -1,0 +1,1 @@
+"""The load generator's process. Importing this package patches nothing; running it does."""

@@ -1,0 +1,1 @@
+"""Statistics of the gate: functions of counts, nothing else."""

@@ -1,0 +1,1 @@
+"""Suites: versioned, content-addressed sets of broken programs."""
