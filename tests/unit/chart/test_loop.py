@@ -315,3 +315,12 @@ def test_the_demos_values_are_valid(chart: Chart) -> None:
     values = loop.values({"runner": "localhost/reflex-runner:1"}, pull_policy="Never")
     config = named(chart.render(loop=values), "ConfigMap", "reflex-loop")["data"]
     assert yaml.safe_load(config["reflex.yaml"])["reflex"]["cloud"]["enabled"]
+
+
+@pytest.mark.parametrize("running", [1, 4, 64])
+def test_all_trees_that_are_packed_at_once_fit_into_tmp(chart: Chart, running: int) -> None:
+    """An emptyDir that is overrun costs the whole pod, with every repair in it."""
+    limits = {"repairsRunning": running}
+    volumes = pod_template(service(chart, limits=limits))["spec"]["volumes"]
+    (tmp,) = [each["emptyDir"]["sizeLimit"] for each in volumes if each["name"] == "tmp"]
+    assert int(tmp.removesuffix("Mi")) >= running * 64 + 64

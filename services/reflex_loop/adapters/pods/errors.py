@@ -1,7 +1,6 @@
 """What can go wrong with sandboxes in pods.
 
 PodError > ApiError > ApiConflictError (somebody was faster), ApiGoneError (not there)
-         > NoPodFreeError (none became ready in time)
          > AgentError (the agent refused), AgentLostError (the pod ended or cannot be reached)
          > DependenciesError (the crates could not be fetched)
 """
@@ -31,10 +30,6 @@ class ApiConflictError(ApiError):
 
 class ApiGoneError(ApiError):
     """There is no such pod."""
-
-
-class NoPodFreeError(PodError):
-    """No pod of the warm pool became ready in time; asking again later may help."""
 
 
 class AgentError(PodError):

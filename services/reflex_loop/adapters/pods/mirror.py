@@ -103,6 +103,11 @@ class Mirror:
                 pause = min(0.5 * 2**failures, _LONGEST_PAUSE) * (0.5 + self._chance.random() / 2)
                 _log.warning("cannot follow the sandbox pods: %s; again in %.1f s", error, pause)
                 await asyncio.sleep(pause)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                # What no API server says, but a proxy before it may. Without this the pods would
+                # be for ever what they were.
+                _log.exception("cannot read what the API server says of the sandbox pods")
+                await asyncio.sleep(_LONGEST_PAUSE / 2)
             version = ""
             if asyncio.get_running_loop().time() - began < 1:
                 await asyncio.sleep(1)  # a proxy that ends watches at once

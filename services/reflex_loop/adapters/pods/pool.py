@@ -7,13 +7,13 @@ makes a new one: the pool never creates anything, and its Role has no such verb.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import aiohttp
 from kubernetes.aio.client import Configuration
@@ -27,7 +27,6 @@ from reflex_loop.adapters.pods.errors import (
     ApiError,
     ApiGoneError,
     DependenciesError,
-    NoPodFreeError,
     PodError,
 )
 from reflex_loop.adapters.pods.mirror import Mirror
@@ -40,6 +39,7 @@ from reflex_loop.adapters.pods.podview import (
     free_pods,
     left_behind,
     orphans,
+    view,
     why_it_ended,
 )
 from reflex_loop.adapters.pods.runner import Claimed, PodRunner
@@ -169,10 +169,7 @@ class PodPool:
         """See `SandboxPool`."""
         # Those of an earlier process that died with this repair at work: their tree is not known.
         await self._delete_all(left_behind(self._mirror.pods, repair_id, ours=self._held))
-        try:
-            claimed = await self._take(PodKind.CHECK, repair_id, seconds)
-        except NoPodFreeError as error:
-            raise NoSandboxError(str(error), retry_after=_RETRY_AFTER) from error
+        claimed = await self._take(PodKind.CHECK, repair_id, seconds)
 
         async def replace(lost: AgentLostError) -> Claimed:
             nonlocal claimed
@@ -220,13 +217,16 @@ class PodPool:
         """Claim a pod, waiting for one to become ready.
 
         Raises:
-            NoPodFreeError: none did in time.
+            NoSandboxError: none did in time. No RunnerError, also in the middle of a repair (a pod
+                was lost, crates are to be fetched): the repair waits, it has not failed.
+            DependenciesError: none that fetches will ever be there.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.wait_seconds
-        trouble = ""
+        trouble, pooled = "", False
         while True:
             seen = self._mirror.generation
+            pooled |= any(each.kind == kind and not each.claimed for each in self._mirror.pods)
             free = free_pods(self._mirror.pods, kind, reserved=self._held, cargo=cargo)
             self._chance.shuffle(free)
             for pod in free:
@@ -242,7 +242,14 @@ class PodPool:
                     f"no {kind} sandbox became free in namespace {self._options.namespace} within "
                 )
                 words += f"{self._options.wait_seconds:.0f} s"
-                raise NoPodFreeError(f"{words}; last: {trouble}" if trouble else words)
+                words = f"{words}; last: {trouble}" if trouble else words
+                if kind is PodKind.FETCH and not pooled:
+                    # Not even one that is starting: no such pool, and waiting helps nobody.
+                    raise DependenciesError(
+                        f"{words}, and none is about to: crates from a registry are not fetched"
+                        " here (loop.runners.fetch.warm)"
+                    )
+                raise NoSandboxError(words, retry_after=_RETRY_AFTER)
             await self._mirror.wait(seen, left)
 
     async def _try(self, pod: PodView, repair: str, seconds: float) -> Claimed | None:
@@ -256,8 +263,7 @@ class PodPool:
             self._held.discard(pod.uid)
             return None
         except BaseException:
-            # Whether it was claimed is not known; if so, its time will run out.
-            self._held.discard(pod.uid)
+            self._background(self._take_back(pod, repair), f"take-back-{pod.name}")
             raise
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         agent = Agent(self._session, self._address(claimed), token)
@@ -298,7 +304,10 @@ class PodPool:
     async def _collect(self) -> None:
         """Delete what nobody will come back for, whichever replica claimed it."""
         while True:
-            await self._delete_all(orphans(self._mirror.pods, self._now(), ours=self._held))
+            try:
+                await self._delete_all(orphans(self._mirror.pods, self._now(), ours=self._held))
+            except Exception:  # nobody else would collect, and nobody would hear of it
+                _log.exception("orphaned sandboxes were not collected; again soon")
             await asyncio.sleep(self._options.collect_seconds)
 
     async def _delete_all(self, pods: Iterable[PodView]) -> None:
@@ -313,10 +322,24 @@ class PodPool:
 
     def _end(self, pod: PodView) -> asyncio.Task[None]:
         """Begin to delete a pod of ours; goes on even when the caller is cancelled."""
-        task = asyncio.create_task(self._delete(pod), name=f"end-{pod.name}")
+        return self._background(self._delete(pod), f"end-{pod.name}")
+
+    def _background(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
         return task
+
+    async def _take_back(self, pod: PodView, repair: str) -> None:
+        """End a pod whose claim broke off, if it took hold; else it would wait for its time."""
+        try:
+            now = view(await self._api.get(pod.name))
+        except ApiError:
+            now = pod  # its expiry stays, if it has one
+        if now.uid == pod.uid and now.claimed and now.repair == repair:
+            await self._delete(now)
+        else:
+            self._held.discard(pod.uid)
 
     async def _delete(self, pod: PodView) -> None:
         self._lent.pop(pod.uid, None)
