@@ -199,7 +199,9 @@ class SqlBudgetStore:
 def open_engine(url: str) -> Engine:
     """Return an engine that is safe for several processes on one SQLite file."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        # What is billed must not wait for a server that is gone without a word.
+        patience = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
+        return create_engine(url, pool_pre_ping=True, connect_args=patience)
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
 
     # Python's driver begins a transaction late and as a reader; one that then writes fails at once

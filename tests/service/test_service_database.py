@@ -124,7 +124,7 @@ def test_only_the_last_claim_writes(database: Database) -> None:
     assert store.claim("b", seconds=10) is None
     store.append(first.lease, [checked(1)], Delta(changed={"src/lib.rs": (b"x", 0o644)}))
     clock.now += 9
-    assert store.heartbeat("a", seconds=10) == {first.id: (1, False)}
+    assert store.heartbeat("a", seconds=10, repairs=[first.id]) == {first.id: (1, False)}
     clock.now += 9
     assert store.claim("b", seconds=10) is None
     clock.now += 2
@@ -139,7 +139,7 @@ def test_only_the_last_claim_writes(database: Database) -> None:
     for write in writes:
         with pytest.raises(LeaseLostError):
             write()
-    assert store.heartbeat("a", seconds=10) == {}
+    assert store.heartbeat("a", seconds=10, repairs=[first.id]) == {}
     assert [row.number for row in store.events(first.id)] == [1]
     with pytest.raises(LeaseLostError):
         store.append(second.lease, [checked(1)], None)  # a number twice

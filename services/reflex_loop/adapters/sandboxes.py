@@ -4,11 +4,12 @@
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Final, Protocol
 
 from reflex_runner.errors import RunnerError
 from reflex_runner.job import Runner
@@ -66,6 +67,8 @@ class LocalRunner(Runner, Protocol):
         ...
 
 
+LOG: Final = logging.getLogger("reflex.sandboxes")
+
 OpenRunner = Callable[[Path], Awaitable[LocalRunner]]
 """Makes the runner that works in this scratch folder, or raises RunnerError."""
 
@@ -116,7 +119,7 @@ class LocalSandboxes:
                 try:
                     yield runner
                 finally:
-                    await asyncio.to_thread(runner.close)
+                    await asyncio.to_thread(_close, runner)
             finally:
                 await asyncio.to_thread(home.cleanup)
         finally:
@@ -127,3 +130,11 @@ class LocalSandboxes:
         return TemporaryDirectory(
             prefix=f"{repair_id}-", dir=self._scratch, ignore_cleanup_errors=True
         )
+
+
+def _close(runner: LocalRunner) -> None:
+    """Remove what a runner leaves; what cannot be removed is no reason to lose its result."""
+    try:
+        runner.close()
+    except (OSError, RunnerError) as error:
+        LOG.warning("a sandbox's folder could not be removed: %s", error)

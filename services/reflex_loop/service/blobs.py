@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from reflex_loop.service.database import Database
 from reflex_loop.service.tables import BLOBS as B
@@ -45,6 +45,11 @@ def fetch(database: Database, repair: str, kind: str, into: Path) -> bool:
                 return part > 0
             file.write(data)
             part += 1
+
+
+def promote(db: Connection, repair: str, kind: str, to: str) -> None:
+    """Make an archive, if it is there, one of another kind."""
+    db.execute(update(B).where(B.c.repair == repair, B.c.kind == kind).values(kind=to))
 
 
 def drop(db: Connection, repairs: Collection[str], *, kinds: Collection[str] = ()) -> None:

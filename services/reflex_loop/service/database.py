@@ -21,6 +21,8 @@ _BUSY_SECONDS: Final = 30
 _THREADS: Final = 8
 _MIGRATING: Final = 0x7265666C  # any number that nobody else locks by
 _CREATING: Final = 0x7265666D
+_PATIENCE: Final = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
+"""For libpq: without it, a server that is gone without a word is waited for for many minutes."""
 _WAL: Final = "PRAGMA journal_mode=WAL"
 
 
@@ -38,7 +40,10 @@ class Database:
         try:
             made = make_url(url)
             self._engine = _sqlite(url, threads) if made.get_backend_name() == "sqlite" else (
-                create_engine(url, pool_pre_ping=True, pool_size=threads, max_overflow=2)
+                create_engine(
+                    url, pool_pre_ping=True, pool_size=threads, max_overflow=2,
+                    hide_parameters=True, connect_args=_PATIENCE,
+                )
             )  # fmt: skip
         except (ArgumentError, ImportError) as error:
             raise StartError(
@@ -127,7 +132,11 @@ def _locked(db: Connection, step: Callable[[Connection], None]) -> None:
 def _sqlite(url: str, threads: int) -> Engine:
     """Return an engine that is safe for several threads and processes on one file."""
     engine = create_engine(
-        url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=threads, max_overflow=2
+        url,
+        connect_args={"timeout": _BUSY_SECONDS},
+        pool_size=threads,
+        max_overflow=2,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
+from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from reflex_loop.adapters.sandboxes import NoSandboxError, SandboxPool
 from reflex_loop.errors import LoopError
@@ -56,7 +58,7 @@ class Execution:
     def __init__(self, row: RepairRow, bench: Bench) -> None:
         self._row = row
         self._bench = bench
-        self._options = RepairOptions.model_validate_json(row.options)
+        self._options = RepairOptions()
         self._outbox: list[EventRow] = []
         self._checkpoint: Delta | None = None
         self._sending: asyncio.Future[None] | None = None
@@ -83,16 +85,19 @@ class Execution:
 
         Raises:
             LeaseLostError: somebody else has it; nothing more is written here.
+            SQLAlchemyError: the database is away; what was kept until then is not lost.
             CancelledError: see above.
         """
         OWNER.set(self._row.owner)
         try:
+            self._options = _options(self._row)
             await self._run()
         except NoSandboxError as error:
             if error.retry_after is None:
                 await self._fail("no_sandbox", str(error))
             else:
-                LOG.info("repair %s waits for a sandbox: %s", self._row.id, error)
+                LOG.warning("repair %s waits for a sandbox: %s", self._row.id, error)
+                self._bench.metrics.waited()
                 await self._release(wait=error.retry_after)
         except ServiceError as error:
             await self._fail(error.code, str(error))
@@ -103,8 +108,8 @@ class Execution:
         except asyncio.CancelledError:
             await self._release(wait=0.0)
             raise
-        except LeaseLostError:
-            raise
+        except (LeaseLostError, OperationalError, InterfaceError, PoolTimeoutError):
+            raise  # nothing can be written: the lease runs out, and somebody goes on with it
         except Exception:
             LOG.exception("repair %s failed for a fault of our own", self._row.id)
             await self._fail("internal", "a fault of the service; its log says more")
@@ -115,7 +120,8 @@ class Execution:
         row, bench = self._row, self._bench
         if self._unwanted():
             self._earlier = await self._look_back()
-            await self._finish(Status.CANCELLED, Stop.CANCELLED.value)
+            tree = Delta() if self._options.on_failure is OnFailure.RESTORE else None
+            await self._finish(Status.CANCELLED, Stop.CANCELLED.value, tree=tree)
             return
         if row.crashes > bench.max_resumes:
             raise LoopError(f"given up: the process that worked on it died {row.crashes} times")
@@ -257,7 +263,9 @@ class Execution:
 
     async def _fail(self, code: str, message: str) -> None:
         kept = None
-        if self._tree is not None and self._options.on_failure is OnFailure.KEEP:
+        if self._options.on_failure is OnFailure.RESTORE:
+            kept = Delta()
+        elif self._tree is not None:
             kept = await self._bench.store.database.run(self._tree.delta)
         error = document(message, type_="server_error", code=code)["error"]
         await self._finish(Status.FAILED, "error", error=error, tree=kept)
@@ -299,6 +307,16 @@ class Execution:
         bench = self._bench
         await self._flush()
         await bench.store.database.run(lambda: bench.store.release(self._row.lease, wait=wait))
+
+
+def _options(row: RepairRow) -> RepairOptions:
+    try:
+        return RepairOptions.model_validate_json(row.options)
+    except ValidationError as error:
+        raise LoopError(
+            f"its options are of another version of the service: {error.errors()[0]['msg']};"
+            " send it again"
+        ) from error
 
 
 def _kept(bench: Bench, row: RepairRow, archive: Path) -> Delta:

@@ -1,7 +1,8 @@
 """What one may look at: decisions, budgets, breakers, models, and how the process is."""
 
+import asyncio
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -25,6 +26,8 @@ from reflex_routing.prices import usd
 
 router = APIRouter(tags=["insight"])
 Owner = Annotated[str, Depends(owner_of)]
+_DATABASE_SECONDS: Final = 3.0
+"""Less than a probe or a scrape waits: the answer says what is wrong, instead of being none."""
 
 
 @router.get("/v1/decisions", summary="Why each question went where it went")
@@ -138,22 +141,30 @@ async def metrics(request: Request) -> Response:
     """Return what is counted, with the budget and the queue as they are now."""
     parts = parts_of(request)
     routing = parts.router.parts
+    parts.metrics.seen(
+        here=parts.workers.running,
+        listeners=parts.feed.listeners,
+        dropped=parts.sink.dropped,
+        sandboxes=parts.workers.free(),
+    )
     try:
-        parts.metrics.seen(
-            counts=await parts.database.run(parts.store.counts),
-            here=parts.workers.running,
-            listeners=parts.feed.listeners,
-            dropped=parts.sink.dropped,
-        )
-        routing.metrics.budget_windows(await routing.ledger.windows(), routing.ledger.limits)
-    except SQLAlchemyError:
-        pass  # the counters are worth more than the gauges of a database that is away
+        async with asyncio.timeout(_DATABASE_SECONDS):
+            counts = await parts.database.run(parts.store.counts)
+            windows = await routing.ledger.windows()
+    except (SQLAlchemyError, TimeoutError):
+        # The counters are worth more than the gauges of a database that is away.
+        parts.metrics.database(there=False)
+    else:
+        parts.metrics.database(there=True)
+        parts.metrics.queue(counts)
+        routing.metrics.budget_windows(windows, routing.ledger.limits)
     return Response(generate_latest(parts.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _database(parts: Parts) -> str:
     try:
-        await parts.database.run(parts.database.ping)
-    except SQLAlchemyError:
+        async with asyncio.timeout(_DATABASE_SECONDS):
+            await parts.database.run(parts.database.ping)
+    except (SQLAlchemyError, TimeoutError):
         return "unreachable"
     return "ok"

@@ -1,5 +1,6 @@
 """Prometheus metrics of the service. Labels are closed vocabularies: never text of a request."""
 
+import math
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -38,6 +39,19 @@ class ServiceMetrics:
         )
         self._running = Gauge(
             "reflex_loop_repairs_here", "Repairs that this process works on.", registry=registry
+        )
+        self._sandboxes = Gauge(
+            "reflex_loop_sandboxes_free",
+            "Sandboxes that could be lent now, as this process sees them; NaN: not known.",
+            registry=registry,
+        )
+        self._waits = Counter(
+            "reflex_loop_sandbox_waits",
+            "Repairs put back into the queue because no sandbox was free.",
+            registry=registry,
+        )
+        self._database = Gauge(
+            "reflex_loop_database_up", "1 when the database answers.", registry=registry
         )
         self._resumed = Counter(
             "reflex_loop_repairs_resumed",
@@ -100,10 +114,22 @@ class ServiceMetrics:
         """Show whether a local engine serves a model."""
         self._serving.labels(endpoint, model).set(1 if serves else 0)
 
-    def seen(self, *, counts: dict[Status, int], here: int, listeners: int, dropped: int) -> None:
-        """Show what is so at this moment; called for each scrape."""
+    def database(self, *, there: bool) -> None:
+        """Show whether the database answered this scrape."""
+        self._database.set(1 if there else 0)
+
+    def queue(self, counts: dict[Status, int]) -> None:
+        """Show what waits and runs."""
         for status, count in counts.items():
             self._queue.labels(status.value).set(count)
+
+    def waited(self) -> None:
+        """Count a repair that was put back because no sandbox was free."""
+        self._waits.inc()
+
+    def seen(self, *, here: int, listeners: int, dropped: int, sandboxes: int | None) -> None:
+        """Show what is so at this moment; called for each scrape."""
+        self._sandboxes.set(math.nan if sandboxes is None else sandboxes)
         self._running.set(here)
         self._listeners.set(listeners)
         self._dropped.set(dropped)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, StreamingResponse
 
@@ -196,7 +198,8 @@ async def _admitted(
             f"send the workspace as {_TYPES[0]}, plain or gzipped", param="Content-Type"
         )
     wanted = _options(options, parts)
-    if key is None:
+    known = key and await parts.database.run(parts.store.replayed, owner, key)
+    if not known:
         await parts.database.run(parts.store.room, parts.settings.repairs_queued)
     if not parts.uploads.take():
         raise BusyError(f"{parts.uploads.most} uploads are being read already", retry_after=2.0)
@@ -210,6 +213,7 @@ async def _received(
     repair = uuid.uuid4().hex
     settings = parts.settings
     file: Path = parts.scratch.path / f"upload-{repair}"
+    kept = queued = False
     try:
         body = await into_file(
             request, file, limit=settings.upload_bytes, seconds=settings.upload_seconds
@@ -227,17 +231,28 @@ async def _received(
                 f"the workspace has no {wanted!a} at its top: pack the folder that holds it,"
                 " or name a root file by options.entry", param="options.entry",
             )  # fmt: skip
+        kept = True
         await parts.database.run(
             lambda: blobs.upload(parts.database, repair, file, now=parts.now())
         )
         new = NewRepair(
             id=repair, owner=owner, options=text, request_sha256=digest, idempotency_key=key
         )
-        return await parts.database.run(
+        row, is_new = await parts.database.run(
             lambda: parts.store.create(new, queue=settings.repairs_queued)
         )
+        queued = row.id == repair
+        return row, is_new
     finally:
+        if kept and not queued:
+            await _dropped(parts, repair)
         await asyncio.to_thread(file.unlink, missing_ok=True)
+
+
+async def _dropped(parts: Parts, repair: str) -> None:
+    """Delete an upload that made no repair; who comes again to a full queue sends it each time."""
+    with suppress(SQLAlchemyError):  # housekeeping finds it
+        await parts.database.run(parts.store.forget, repair)
 
 
 async def _events(parts: Parts, repair: str, after: int) -> AsyncGenerator[bytes, None]:

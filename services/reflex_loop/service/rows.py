@@ -17,6 +17,7 @@ from reflex_loop.service.records import EventRow, RepairRow, Status
 from reflex_loop.service.tables import EVENTS
 from reflex_loop.service.tables import REPAIRS as R
 from reflex_loop.service.tree import Delta
+from reflex_loop.settings import OnFailure
 
 _FULL_SECONDS: Final = 10.0
 
@@ -75,6 +76,11 @@ def add_events(db: Connection, repair: str, events: Sequence[EventRow]) -> None:
         db.execute(insert(EVENTS), rows)
     except IntegrityError as error:  # a number that is there already: two workers
         raise LeaseLostError(f"repair {repair} has these events already") from error
+
+
+def restores(row: RepairRow) -> bool:
+    """Return whether its owner wants nothing of a repair that does not succeed."""
+    return bool(json.loads(row.options).get("on_failure") == OnFailure.RESTORE.value)
 
 
 def names(tree: Delta) -> dict[str, str]:

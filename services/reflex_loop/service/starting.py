@@ -1,6 +1,7 @@
 """Puts the service together from its settings: the only place that makes the real parts."""
 
 import asyncio
+import logging
 import os
 import time
 import uuid
@@ -31,6 +32,7 @@ from reflex_routing.assembly import open_router
 from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.config_file import Loaded
 
+LOG: Final = logging.getLogger("reflex.service")
 _STALE_POLLS: Final = 6.0
 """So many questions to an engine may stay without an answer before it is taken to serve nothing."""
 
@@ -148,6 +150,11 @@ def sandboxes(settings: ServiceSettings, scratch: Path) -> SandboxPool:
     from reflex_runner.opening import open_local
 
     unsafe = settings.sandbox == "unconfined"
+    if unsafe:
+        LOG.warning(
+            "SANDBOX=unconfined: build scripts, proc macros and tests of whoever has a key run with"
+            " all rights of this service: they can read its keys, its database and all repairs"
+        )
     return LocalSandboxes(
         lambda folder: open_local(folder, unsafe_no_sandbox=unsafe),
         capacity=settings.repairs_running,

@@ -4,7 +4,7 @@ Whoever works on a repair holds a lease on it. Every write of a worker names tha
 was away too long, and whose repair somebody else has taken over, writes nothing any more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
@@ -89,6 +89,11 @@ class RepairStore:
             )
             return rows.get(db, new.id), True
 
+    def forget(self, repair: str) -> None:
+        """Delete an upload that no repair was made of."""
+        with self.database.write() as db:
+            blobs.drop(db, {repair})
+
     def get(self, owner: str, repair: str) -> RepairRow:
         """Return a repair of this owner.
 
@@ -131,6 +136,10 @@ class RepairStore:
                     detail="cancelled before a compiler ran" if not row.claims else "cancelled",
                 )  # fmt: skip
                 rows.add_events(db, row.id, [EventRow.of(stopped)])
+                if rows.restores(row):
+                    db.execute(update(R).where(R.c.id == repair).values(**rows.names(Delta())))
+                else:
+                    blobs.promote(db, row.id, "checkpoint", "result")
                 self._end(db, row.id, Status.CANCELLED, events=stopped.number)
             elif row.status is Status.RUNNING:
                 db.execute(update(R).where(R.c.id == repair).values(cancel_requested=True))
@@ -182,9 +191,15 @@ class RepairStore:
             )
             return rows.get(db, row.id)
 
-    def heartbeat(self, holder: str, *, seconds: float) -> dict[str, tuple[int, bool]]:
-        """Prolong every lease of this holder; return each one's claim and whether to cancel."""
-        mine = and_(R.c.holder == holder, R.c.status == Status.RUNNING.value)
+    def heartbeat(
+        self, holder: str, *, seconds: float, repairs: Collection[str]
+    ) -> dict[str, tuple[int, bool]]:
+        """Prolong the holder's leases on these; return each one's claim and whether to cancel.
+
+        Only on what is really worked on: a repair whose end could not be written is to be taken
+        up again, however busy its process is with others.
+        """
+        mine = and_(R.c.holder == holder, R.c.status == Status.RUNNING.value, R.c.id.in_(repairs))
         with self.database.write() as db:
             db.execute(update(R).where(mine).values(lease_until=self._now() + seconds))
             found = db.execute(select(R.c.id, R.c.claims, R.c.cancel_requested).where(mine)).all()
@@ -211,6 +226,8 @@ class RepairStore:
     ) -> None:  # fmt: skip
         """End a repair: its last events, its result and its tree are seen together or not at all.
 
+        Without a tree it is what was kept last.
+
         Raises:
             LeaseLostError: somebody else works on it now; nothing was kept.
         """
@@ -222,6 +239,8 @@ class RepairStore:
             rows.add_events(db, lease.repair, events)
             if tree is not None:
                 blobs.replace(db, lease.repair, "result", pack(tree.changed), now=self._now())
+            else:
+                blobs.promote(db, lease.repair, "checkpoint", "result")
             self._end(db, lease.repair, status, events=events[-1].number)
 
     def release(self, lease: Lease, *, wait: float = 0.0) -> None:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from reflex_loop.service.errors import LeaseLostError
 from reflex_loop.service.execution import Bench, Execution
@@ -49,9 +50,13 @@ class Workers:
         """Return how many repairs this process works on."""
         return len(self._running)
 
+    def free(self) -> int | None:
+        """Return how many sandboxes could be lent now; None: not known."""
+        return self._bench.pool.free()
+
     def sandboxes(self) -> str:
         """Return `ok`, or `busy` when none could be lent now."""
-        return "busy" if self._bench.pool.free() == 0 else "ok"
+        return "busy" if self.free() == 0 else "ok"
 
     async def start(self) -> None:
         """Begin to work.
@@ -107,6 +112,9 @@ class Workers:
                     self._begin(row)
             except SQLAlchemyError as error:
                 LOG.error("no work can be claimed: %s", str(error).splitlines()[0])
+            except Exception:
+                # One row that cannot be read must not end the work on all others.
+                LOG.exception("work was not claimed for a fault of our own")
             try:
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()
@@ -123,6 +131,7 @@ class Workers:
         waited = (row.started_at or row.created_at) - row.created_at
         crashed = row.crashes > 0
         self._bench.metrics.began(waited=waited, claims=row.claims, crashed=crashed)
+        self._abandon([row.id])  # our own lease ran out, and this process was the first to see it
         execution = Execution(row, self._bench)
         task = asyncio.create_task(self._run(row, execution))
         self._running[row.id] = (execution, task, row.claims)
@@ -130,6 +139,11 @@ class Workers:
     async def _run(self, row: RepairRow, execution: Execution) -> None:
         try:
             await execution.run()
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            LOG.error(
+                "repair %s is left to be taken up again, the database is away: %s",
+                row.id, str(error).splitlines()[0],
+            )  # fmt: skip
         except LeaseLostError as error:
             LOG.warning("%s: nothing more is written about it here", error)
         except asyncio.CancelledError:
@@ -138,7 +152,9 @@ class Workers:
             # The lease runs out and somebody takes it up again.
             LOG.exception("repair %s could not be concluded", row.id)
         finally:
-            self._running.pop(row.id, None)
+            found = self._running.get(row.id)
+            if found is not None and found[0] is execution:
+                del self._running[row.id]
             self._wake.set()
 
     async def _beat(self) -> None:
@@ -153,7 +169,9 @@ class Workers:
             before = {key: found[2] for key, found in self._running.items()}
             try:
                 held = await store.database.run(
-                    lambda: store.heartbeat(self._holder, seconds=self._lease)
+                    lambda now=tuple(before): store.heartbeat(
+                        self._holder, seconds=self._lease, repairs=now
+                    )
                 )
             except SQLAlchemyError as error:
                 LOG.error("leases cannot be prolonged: %s", str(error).splitlines()[0])
