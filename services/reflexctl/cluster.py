@@ -86,7 +86,7 @@ class Kubectl:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        drained: asyncio.Task[bytes] | None = None
+        drained: list[asyncio.Future[None]] = []
         try:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -100,13 +100,18 @@ class Kubectl:
                 await _end(process)
                 said = (await process.stderr.read()).decode("utf-8", "replace").strip()
                 raise ClusterError(f"kubectl port-forward: {said or line or 'no port'}")
-            # It writes a line for every connection: an unread pipe would stop it.
-            drained = asyncio.ensure_future(process.stdout.read())
+            # It writes a line for every connection, and each fault: an unread pipe would stop it.
+            for pipe in (process.stdout, process.stderr):
+                drained.append(asyncio.ensure_future(_thrown_away(pipe)))
             yield int(match[1])
         finally:
             await _end(process)
-            if drained is not None:
-                await asyncio.gather(drained, return_exceptions=True)
+            await asyncio.gather(*drained, return_exceptions=True)
+
+
+async def _thrown_away(pipe: asyncio.StreamReader) -> None:
+    while await pipe.read(65536):
+        pass
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -21,6 +21,7 @@ from reflex_loop.events import (
     Stopped,
     SuggestionsTried,
 )
+from reflexctl.plain import plain
 from reflexctl.screen import Screen
 
 _WIDTH: Final = 9
@@ -88,7 +89,7 @@ class Status:
         parts.append(f"{seconds:.0f} s")
         # Last, because the name may be longer than the line.
         parts.append(f"{self.doing} {self.by}".rstrip() if self.attempt else self.doing)
-        return Text(" · ".join(parts), style="cyan", overflow="ellipsis", no_wrap=True)
+        return Text(plain(" · ".join(parts)), style="cyan", overflow="ellipsis", no_wrap=True)
 
 
 def counted(number: int, what: str) -> str:

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reflex_loop.changes import ChangeSet
 from reflex_loop.options import RepairOptions
+from reflex_loop.stopping import Stop
 from reflexctl.errors import ServerError
 from reflexctl.interrupts import Interrupts
 from reflexctl.place import Place
@@ -15,6 +16,11 @@ from reflexctl.progress import Progress, counted
 from reflexctl.screen import Screen
 from reflexctl.service_client import Service
 from reflexctl.upload import Upload, changes_of, pack
+
+_SHOWN: Final = frozenset(
+    {"fixed", "attempts", "rustfix_edits", "errors_before", "errors_after", "tokens", "seconds",
+     "left", "detail"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,8 @@ async def fix(
     upload = await asyncio.to_thread(pack, place.root)
     if upload.links:
         screen.say(f"{counted(upload.links, 'link')} left out: a service takes files only")
+    if upload.odd:
+        screen.say(f"{counted(upload.odd, 'file')} left out: a service takes names in UTF-8 only")
     progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)
     async with Service.opened(server.url, server.key, tell=screen.say) as service:
         size = f"{counted(len(upload.files), 'file')}, {len(upload.tar) / 1024:,.0f} KiB"
@@ -49,7 +57,12 @@ async def fix(
         with progress.shown():
             await _follow(service, repair, progress, screen, interrupts)
         end = await service.ended(repair)
-        return await _result(service, end, upload, options)
+        try:
+            return await _result(service, end, upload, options)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ServerError(
+                f"the result of repair {repair} is none that is known here ({error!r})"
+            ) from error
 
 
 async def _follow(
@@ -80,6 +93,9 @@ async def _result(
     if result is None:
         error = end.get("error") or {}
         raise ServerError(f"the service's repair failed: {error.get('message', end['status'])}")
+    Stop(result["stop"])
+    if missing := sorted(_SHOWN - result.keys()):
+        raise KeyError(", ".join(missing))
     changed, deleted = end.get("changed", []), end.get("deleted", [])
     changes = ChangeSet(changes=())
     if changed or deleted:

@@ -11,6 +11,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from reflexctl.errors import CliError
+from reflexctl.plain import in_json, plain
 
 _TOLD_ANYWAY: Final = "request %s is refused"  # the command ends with the same words
 
@@ -46,12 +47,12 @@ class Screen:
     def say(self, text: str | Text) -> None:
         """Tell people something; with --json only when asked for by -v."""
         if not self.as_json or self.verbosity:
-            self.err.print(Text(text) if isinstance(text, str) else text)
+            self.err.print(_shown(text))
 
     def note(self, kind: str, text: str) -> None:
         """Print a line such as `warning: …` or `hint: …`."""
         style = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}[kind]
-        self.err.print(Text.assemble((f"{kind}: ", style), text))
+        self.err.print(Text.assemble((f"{kind}: ", style), plain(text)))
 
     def error(self, error: CliError) -> None:
         """Print an error and its hints; with --json also as the one object."""
@@ -63,13 +64,16 @@ class Screen:
 
     def json(self, value: Mapping[str, Any] | list[Any]) -> None:
         """Print the command's value."""
-        self.out.file.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+        text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        self.out.file.write(in_json(text) + "\n")
         self.out.file.flush()
 
     def diff(self, text: str) -> None:
-        """Print a diff: coloured for people, byte for byte into a pipe."""
+        """Print a diff: coloured and harmless for people, byte for byte into a pipe."""
         if self.out.is_terminal:
-            self.out.print(Syntax(text.rstrip("\n"), "diff", theme="ansi_dark", word_wrap=True))
+            self.out.print(
+                Syntax(plain(text).rstrip("\n"), "diff", theme="ansi_dark", word_wrap=True)
+            )
         else:
             self.out.file.write(text)
             self.out.file.flush()
@@ -104,4 +108,19 @@ class _ScreenHandler(logging.Handler):
         if record.levelno >= logging.WARNING:
             self._screen.note("warning", record.getMessage())
         else:
-            self._screen.err.print(Text(record.getMessage(), style="dim"))
+            self._screen.err.print(Text(plain(record.getMessage()), style="dim"))
+
+
+def _shown(text: str | Text) -> Text:
+    """Return a text whose words are harmless; its own styles stay."""
+    if isinstance(text, str):
+        return Text(plain(text))
+    if text.plain == plain(text.plain):
+        return text
+    out = Text(overflow=text.overflow, no_wrap=text.no_wrap, style=text.style)
+    # The styles' places are counted in the old text: so it is taken apart at them.
+    cuts = sorted({0, len(text), *(edge for span in text.spans for edge in (span.start, span.end))})
+    for at, end in zip(cuts, cuts[1:], strict=False):
+        styles = [span.style for span in text.spans if span.start <= at and end <= span.end]
+        out.append(plain(text.plain[at:end]), style=styles[-1] if styles else None)
+    return out

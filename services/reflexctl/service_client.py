@@ -18,6 +18,7 @@ _LONGEST_WAIT: Final = 60.0  # seconds without a word of the service, or in fron
 _FIRST_CONTACT: Final = 2.0  # seconds of trying to send: a wrong address does not get better
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
+MOST_CHANGED: Final = 128 << 20  # bytes of the tar: what a repair may touch is far less
 _SILENCE: Final = 90.0  # the service sends a comment long before
 
 Json = dict[str, Any]
@@ -149,15 +150,25 @@ class Service:
         """Return the tar of the files that a repair changed.
 
         Raises:
-            ServerError: the service refuses, or cannot be reached.
+            ServerError: the service refuses, cannot be reached, or sends too much.
         """
+        parts: list[bytes] = []
+        size = 0
         try:
-            answer = await self._client.get(f"/v1/repairs/{repair}/workspace")
+            async with self._client.stream("GET", f"/v1/repairs/{repair}/workspace") as answer:
+                if answer.status_code != 200:
+                    await answer.aread()
+                    raise _refusal(answer)
+                async for part in answer.aiter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if size > MOST_CHANGED:
+                        raise ServerError(
+                            f"the service sends more than {MOST_CHANGED >> 20} MiB of changes"
+                        )
         except httpx2.TransportError as error:
             raise _unreachable(self._client, error) from error
-        if answer.status_code != 200:
-            raise _refusal(answer)
-        return answer.content
+        return b"".join(parts)
 
     async def _stream(self, repair: str, last: int) -> AsyncIterator[Event]:
         headers = {"Accept": "text/event-stream"}
@@ -182,18 +193,35 @@ async def _read_events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[int, Ev
         if line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
         elif not line and data:
-            value = json.loads("\n".join(data))
+            event = _event("\n".join(data))
             data = []
-            if isinstance(value, dict) and value.get("kind") in KINDS:
-                event = from_json(value)
+            if event is not None:
                 yield event.number, event
 
 
+def _event(text: str) -> Event | None:
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict) or value.get("kind") not in KINDS:
+            return None
+        return from_json(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ServerError(f"the service sent an event that cannot be read: {error}") from error
+
+
 def _document(answer: httpx2.Response) -> Json:
-    if answer.is_success:
-        found: Json = answer.json()
-        return found
-    raise _refusal(answer)
+    if not answer.is_success:
+        raise _refusal(answer)
+    try:
+        found = answer.json()
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not {"id", "status"} <= found.keys():
+        raise ServerError(
+            f"{answer.url.path}: the answer is none of a reflex-loop service",
+            hints=("does --server name one, or something in front of it?",),
+        )
+    return found
 
 
 def _refusal(answer: httpx2.Response) -> ServerError:

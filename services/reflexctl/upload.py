@@ -25,12 +25,16 @@ _LOCK: Final = "Cargo.lock"
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A tree as it was when it was packed; `files` are the bytes that a service starts from."""
+    """A tree as it was when it was packed; `files` are the bytes that a service starts from.
+
+    `links` and `odd` (names that no service takes) count what was left out.
+    """
 
     root: Path
     tar: bytes
     files: dict[str, bytes]
     links: int = 0
+    odd: int = 0
 
 
 def pack(root: Path) -> Upload:
@@ -42,10 +46,16 @@ def pack(root: Path) -> Upload:
         ConfigurationError: there is more than a service takes.
     """
     files: dict[str, bytes] = {}
-    links = size = 0
+    links = odd = size = 0
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(_paths(root)):
+            if not _taken(path):
+                odd += 1
+                continue
+            if _below_a_link(root, path):
+                links += 1
+                continue
             info = os.lstat(root / path)
             if stat.S_ISLNK(info.st_mode):
                 links += 1
@@ -61,7 +71,7 @@ def pack(root: Path) -> Upload:
             member = tarfile.TarInfo(path)
             member.size, member.mode = len(data), stat.S_IMODE(info.st_mode)
             tar.addfile(member, io.BytesIO(data))
-    return Upload(root=root, tar=buffer.getvalue(), files=files, links=links)
+    return Upload(root=root, tar=buffer.getvalue(), files=files, links=links, odd=odd)
 
 
 def changes_of(
@@ -82,14 +92,16 @@ def changes_of(
     """
     after: dict[str, tuple[bytes, int]] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        # Plain only: what is compressed may grow without end, and so may a file with holes.
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
             for member in tar:
                 if member.isdir():
                     continue
-                body = tar.extractfile(member) if member.isreg() else None
+                plain = member.isreg() and not member.issparse()
+                body = tar.extractfile(member) if plain else None
                 if body is None:
                     raise ServerError(f"the service sent {member.name}, which is no plain file")
-                after[member.name] = (body.read(), member.mode & 0o777)
+                after[member.name] = (body.read(), 0o755 if member.mode & 0o100 else 0o644)
         if set(after) != set(changed):
             raise ServerError("the service's files are not those that it says it changed")
         changes = [
@@ -106,7 +118,7 @@ def changes_of(
             if path not in upload.files:
                 raise ServerError(f"the service deleted {path}, which was not sent to it")
             changes.append(FileChange(path=path, before=upload.files[path], after=None))
-    except (tarfile.TarError, PolicyError) as error:
+    except (tarfile.TarError, PolicyError, ValueError, OverflowError) as error:
         raise ServerError(f"the service's answer is refused: {error}") from error
     return ChangeSet(changes=tuple(sorted(changes, key=lambda each: each.path)))
 
@@ -142,6 +154,21 @@ def _paths(root: Path) -> Iterator[str]:
     yield from (_walked(root) if known is None else (path for path in known if _is_source(path)))
     if known is not None and _LOCK not in known and (root / _LOCK).is_file():
         yield _LOCK
+
+
+def _below_a_link(root: Path, path: str) -> bool:
+    """Return whether a folder of the path is a link.
+
+    git lists a file by its index, also where its folder has become a link to another place: what
+    lies there is no part of the repository, and nobody asked for it to be sent.
+    """
+    folders = list(Path(path).parents)[:-1]
+    return any((root / folder).is_symlink() for folder in folders)
+
+
+def _taken(path: str) -> bool:
+    """Return whether a service takes such a name; for one that it does not it refuses them all."""
+    return not any(ord(one) < 32 or ord(one) == 127 or 0xD800 <= ord(one) < 0xE000 for one in path)
 
 
 def _is_source(path: str) -> bool:

@@ -198,8 +198,7 @@ async def _admitted(
             f"send the workspace as {_TYPES[0]}, plain or gzipped", param="Content-Type"
         )
     wanted = _options(options, parts)
-    known = key and await parts.database.run(parts.store.replayed, owner, key)
-    if not known:
+    if key is None or await parts.database.run(parts.store.replayed, owner, key) is None:
         await parts.database.run(parts.store.room, parts.settings.repairs_queued)
     if not parts.uploads.take():
         raise BusyError(f"{parts.uploads.most} uploads are being read already", retry_after=2.0)
