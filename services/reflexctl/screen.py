@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, Final, TextIO
 
 from rich.console import Console
@@ -120,7 +121,7 @@ def _shown(text: str | Text) -> Text:
     out = Text(overflow=text.overflow, no_wrap=text.no_wrap, style=text.style)
     # The styles' places are counted in the old text: so it is taken apart at them.
     cuts = sorted({0, len(text), *(edge for span in text.spans for edge in (span.start, span.end))})
-    for at, end in zip(cuts, cuts[1:], strict=False):
+    for at, end in pairwise(cuts):
         styles = [span.style for span in text.spans if span.start <= at and end <= span.end]
         out.append(plain(text.plain[at:end]), style=styles[-1] if styles else None)
     return out

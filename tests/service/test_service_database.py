@@ -139,7 +139,7 @@ def test_only_the_last_claim_writes(database: Database) -> None:
     for write in writes:
         with pytest.raises(LeaseLostError):
             write()
-    assert store.heartbeat("a", seconds=10, repairs=[first.id]) == {}
+    assert store.heartbeat("a", seconds=10, repairs=[first.id]) == {first.id: (2, False)}
     assert [row.number for row in store.events(first.id)] == [1]
     with pytest.raises(LeaseLostError):
         store.append(second.lease, [checked(1)], None)  # a number twice

@@ -20,7 +20,9 @@ from reflex_loop.service.tables import BLOBS, EVENTS
 from reflex_loop.service.tree import Delta
 from scripted_model import Scripted, always
 from service_rig import (
+    MANIFEST,
     RIGHT,
+    SOURCE,
     IdleRunner,
     ScriptedRepairs,
     client,
@@ -30,6 +32,7 @@ from service_rig import (
     make_parts,
     post_repair,
     served,
+    workspace,
 )
 
 
@@ -187,7 +190,7 @@ async def test_uploads_that_found_no_place_are_not_kept(tmp_path: Path, database
             assert (await post_repair(http, key=f"other-{number}")).status_code == 429
         # Two at once with one key, and one that passed the look at the queue before it was full.
         assert (await post_repair(http, key="first")).json()["id"] == first.json()["id"]
-        room, parts.store.room = parts.store.room, lambda _: None  # type: ignore[method-assign]
+        room, parts.store.room = parts.store.room, lambda queue: None  # type: ignore[method-assign]
         assert (await post_repair(http, key="late")).status_code == 429
         parts.store.room = room  # type: ignore[method-assign]
         assert uploads() == 1
@@ -241,3 +244,39 @@ async def test_a_folder_that_cannot_be_removed_costs_no_result(
     async with served(parts) as url, client(url) as http:
         assert (await ended(http, (await post_repair(http)).json()["id"]))["status"] == "succeeded"
     assert "hostile code left this" in caplog.text
+
+
+async def test_a_look_at_the_leases_while_the_end_is_written_takes_nothing_for_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = make_parts(tmp_path, factory=repairs(), lease_seconds=0.5)
+    finish, beat, ending = parts.store.finish, parts.store.heartbeat, threading.Event()
+    beats = threading.Semaphore(0)
+
+    def slow(*arguments: Any, **more: Any) -> None:
+        finish(*arguments, **more)
+        ending.set()
+        assert all(beats.acquire(timeout=20) for _ in range(2))
+
+    def counted(*arguments: Any, **more: Any) -> Any:
+        found = beat(*arguments, **more)
+        if ending.is_set():
+            beats.release()
+        return found
+
+    monkeypatch.setattr(parts.store, "finish", slow)
+    monkeypatch.setattr(parts.store, "heartbeat", counted)
+    async with served(parts) as url, client(url) as http:
+        await ended(http, (await post_repair(http)).json()["id"])
+        await eventually(lambda: not parts.workers.running)
+        told = (await http.get("/metrics")).text
+    assert "is lost" not in caplog.text
+    assert 'reflex_loop_repairs_total{status="succeeded",stop="fixed"} 1.0' in told
+
+
+async def test_a_journal_in_an_upload_is_left_out(tmp_path: Path) -> None:
+    parts = make_parts(tmp_path, factory=repairs())
+    files = {"Cargo.toml": MANIFEST, "src/lib.rs": SOURCE, ".reflex-journal/journal.json": "{}"}
+    async with served(parts) as url, client(url) as http:
+        found = await ended(http, (await post_repair(http, workspace(files))).json()["id"])
+    assert found["status"] == "succeeded", found

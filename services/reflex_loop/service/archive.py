@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Self, cast
 
+from reflex_loop.paths import JOURNAL
 from reflex_loop.service.errors import ArchiveError, TooLargeError
 
 _GZIP: Final = b"\x1f\x8b"
@@ -142,8 +143,8 @@ def _walk(archive: Path, limits: ArchiveLimits, keep: _Keep) -> None:
                     if number > limits.entries:
                         raise TooLargeError(f"the workspace has more than {limits.entries} entries")
                     name = _name(member)
-                    if not name:
-                        continue
+                    if not name or name.split("/", 1)[0] == JOURNAL:
+                        continue  # a journal would be taken for one of ours, and undone
                     if name in seen and not member.isdir():
                         raise ArchiveError(f"{name!r} is in the archive twice")
                     seen.add(name)

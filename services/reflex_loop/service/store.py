@@ -196,13 +196,17 @@ class RepairStore:
     ) -> dict[str, tuple[int, bool]]:
         """Prolong the holder's leases on these; return each one's claim and whether to cancel.
 
+        Another claim than the holder's own says that it is somebody else's by now; the same one
+        stays there while the holder writes the end.
+
         Only on what is really worked on: a repair whose end could not be written is to be taken
         up again, however busy its process is with others.
         """
-        mine = and_(R.c.holder == holder, R.c.status == Status.RUNNING.value, R.c.id.in_(repairs))
+        these = R.c.id.in_(repairs)
+        mine = and_(R.c.holder == holder, R.c.status == Status.RUNNING.value, these)
         with self.database.write() as db:
             db.execute(update(R).where(mine).values(lease_until=self._now() + seconds))
-            found = db.execute(select(R.c.id, R.c.claims, R.c.cancel_requested).where(mine)).all()
+            found = db.execute(select(R.c.id, R.c.claims, R.c.cancel_requested).where(these)).all()
         return {row.id: (row.claims, bool(row.cancel_requested)) for row in found}
 
     def append(self, lease: Lease, events: Sequence[EventRow], tree: Delta | None) -> None:
