@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from reflex_loop.adapters.sandboxes import LocalSandboxes
+from reflex_loop.errors import CheckError
 from reflex_loop.events import Checked
 from reflex_loop.service.database import Database
 from reflex_loop.service.records import EventRow, NewRepair, Status
@@ -280,3 +281,18 @@ async def test_a_journal_in_an_upload_is_left_out(tmp_path: Path) -> None:
     async with served(parts) as url, client(url) as http:
         found = await ended(http, (await post_repair(http, workspace(files))).json()["id"])
     assert found["status"] == "succeeded", found
+
+
+async def test_a_client_does_not_learn_where_the_service_keeps_things(tmp_path: Path) -> None:
+    class Odd:
+        async def check(self, root: Path, *, seconds: float) -> Any:
+            raise CheckError(f"{root}/src/lib.rs is odd")
+
+    factory = repairs()
+    factory.checker = Odd
+    parts = make_parts(tmp_path, factory=factory)
+    async with served(parts) as url, client(url) as http:
+        found = await ended(http, (await post_repair(http)).json()["id"])
+        assert found["error"]["message"] == "the workspace/src/lib.rs is odd"
+        events = await http.get(f"/v1/repairs/{found['id']}/events")
+    assert str(tmp_path) not in events.text

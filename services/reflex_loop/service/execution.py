@@ -267,6 +267,8 @@ class Execution:
             kept = Delta()
         elif self._tree is not None:
             kept = await self._bench.store.database.run(self._tree.delta)
+        # Where this process keeps things is nobody's affair, and tells the client nothing.
+        message = message.replace(str(self._root / "workspace"), "the workspace")
         error = document(message, type_="server_error", code=code)["error"]
         await self._finish(Status.FAILED, "error", error=error, tree=kept)
 
