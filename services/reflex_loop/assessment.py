@@ -18,6 +18,8 @@ class Assessment:
         codes: of all errors; "" stands for syntax errors.
         state: fingerprint of the whole.
         conclusive: whether the check says anything; a killed compiler does not.
+        detail: what there is to say beyond the errors.
+        tests_failed: it compiles, and the crate's tests do not pass.
     """
 
     ok: bool
@@ -27,6 +29,7 @@ class Assessment:
     state: str
     conclusive: bool
     detail: str = ""
+    tests_failed: bool = False
 
 
 def assess(report: CheckReport, lines: Lines) -> Assessment:
@@ -87,6 +90,8 @@ def judge(
     """
     if after.ok:
         return Judgement(verdict=Verdict.FIXED, reason="no errors are left")
+    if after.tests_failed:
+        return _rejected(after.detail)
     if not after.conclusive:
         return _rejected(f"the check came to no verdict: {after.detail or 'no errors, no success'}")
     was = {each.fingerprint for each in before.causes}

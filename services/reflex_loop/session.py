@@ -103,8 +103,8 @@ class Session:
             )
             if not tests.ok:
                 # It compiles: there is no error to count, and still it is not repaired.
-                detail = f"it compiles, but its tests fail: {tests.detail[-_TEST_TAIL:]}"
-                found = replace(found, ok=False, conclusive=False, detail=detail)
+                detail = f"it compiles, but its tests fail:\n{tests.detail[-_TEST_TAIL:].strip()}"
+                found = replace(found, ok=False, tests_failed=True, detail=detail)
         first = found.causes[0].diagnostic if found.causes else None
         self.emit(
             Checked(

@@ -164,6 +164,8 @@ def _staged(root: Path, changes: ChangeSet, ops: FileOps) -> Journal:
         raise JournalBusyError(
             f"{home} is left of a crashed repair: call recover on this tree first"
         ) from None
+    except OSError as error:
+        raise TransactionError(_disk(error, root)) from error
     try:
         for change in changes.changes:
             _verify(root, change.path, change.base_sha256 or None)

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from reflexctl.errors import CONFIGURATION
+from reflexctl.errors import CONFIGURATION, INTERRUPTED
 
 _COMMANDS: Final = {
     "fix": ("reflexctl.fix_command", "fix", "Repair Rust code that does not compile."),
@@ -62,7 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
-        return 130
+        click.echo("error: stopped", err=True)
+        return INTERRUPTED
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
         context = getattr(error, "ctx", None)

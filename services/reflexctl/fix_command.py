@@ -89,7 +89,7 @@ _DEFAULT = RepairOptions()
 @click.option("--locked", is_flag=True, help="Cargo.lock must be there and stays as it is.")
 @click.option(
     "--fetch/--no-fetch", default=None,
-    help="Fetch dependencies first.  [default: when Cargo.lock names any]",
+    help="Fetch dependencies first.  [default: when Cargo.lock names some that are not here]",
 )  # fmt: skip
 @click.option(
     "--unsafe-no-sandbox", "unsafe", is_flag=True,

@@ -23,7 +23,7 @@ from reflexctl.errors import (
     ConfigurationError,
 )
 from reflexctl.interrupts import Interrupts
-from reflexctl.place import find
+from reflexctl.place import find, refuse_read_only
 from reflexctl.remote_fix import Server
 from reflexctl.screen import Screen
 from reflexctl.sources import Source
@@ -101,6 +101,8 @@ async def run(wanted: Wish, screen: Screen) -> int:
                     dry_run=wanted.dry_run, unsafe=wanted.unsafe, fetch=wanted.fetch,
                 )  # fmt: skip
             else:
+                if not wanted.dry_run:
+                    refuse_read_only(place.root)
                 result, changes = await remote_fix.fix(place, options, way, screen, interrupts)
                 if changes and not wanted.dry_run and not interrupts.count:
                     _put_in_place(place.root, changes, screen)

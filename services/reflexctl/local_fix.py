@@ -16,7 +16,7 @@ from reflex_routing.assembly import open_router
 from reflex_routing.router import Router
 from reflexctl.errors import CliError
 from reflexctl.interrupts import Interrupts
-from reflexctl.place import Place
+from reflexctl.place import Place, refuse_read_only
 from reflexctl.progress import Progress
 from reflexctl.sandbox import sandbox
 from reflexctl.screen import Screen
@@ -38,11 +38,13 @@ async def fix(
     """Repair a tree in place, or a copy of it, and return `Result.to_json()`.
 
     Raises:
-        ConfigurationError: there is no compiler, no sandbox, or nothing that can be copied.
+        ConfigurationError: there is no compiler, no sandbox, or nothing that can be copied or written.
         CliError: the compiler cannot be run, or the files cannot be changed.
     """
     progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)
     async with AsyncExitStack() as stack:
+        if not dry_run:
+            refuse_read_only(place.root)
         root = stack.enter_context(copied(place.root)) if dry_run else place.root
         runner = await stack.enter_async_context(sandbox(root, screen, unsafe=unsafe, fetch=fetch))
         router = await stack.enter_async_context(_router(source))

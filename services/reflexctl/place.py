@@ -1,6 +1,7 @@
 """What `PATH` means: a cargo package or workspace, or one Rust file with its modules."""
 
 import fnmatch
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,18 @@ def find(path: Path, entry: str = "") -> Place:
     root = _workspace(package)
     notes = () if root == path else (f"repairing the {_kind(root, package)} {root}",)
     return Place(root=root, notes=notes)
+
+
+def refuse_read_only(root: Path) -> None:
+    """Refuse a tree that cannot be written, before a model is paid for what is lost then.
+
+    Raises:
+        ConfigurationError: files cannot be made in it.
+    """
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"{root} cannot be written", hints=("to see the diff only: --dry-run",)
+        )
 
 
 def _file(path: Path, entry: str) -> Place:

@@ -243,7 +243,10 @@ def _refusal(answer: httpx2.Response) -> ServerError:
 
 
 def _unreachable(client: httpx2.AsyncClient, error: Exception) -> ServerError:
-    return ServerError(f"{client.base_url} cannot be reached: {error or type(error).__name__}")
+    return ServerError(
+        f"{client.base_url} cannot be reached: {error or type(error).__name__}",
+        hints=("is the service running there?",),
+    )
 
 
 def _retry_after(answer: httpx2.Response) -> float | None:

@@ -1,5 +1,6 @@
 """The applier: all files or none, also when it is killed at any of its operations."""
 
+import errno
 import json
 import os
 import subprocess
@@ -191,6 +192,15 @@ def test_a_full_disk_leaves_the_tree_as_it_was(at: int, root: Path) -> None:
     with pytest.raises(TransactionError, match="nothing was changed"):
         Transaction.apply(root, killed_applier.changes(), ops)
     assert killed_applier.state(root) == "before"
+
+
+def test_a_read_only_tree_is_told(root: Path) -> None:
+    class ReadOnly(DiskOps):
+        def mkdir(self, path: Path) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    with pytest.raises(TransactionError, match="the file system is read-only"):
+        Transaction.apply(root, killed_applier.changes(), ReadOnly(durable=False))
 
 
 def test_a_journal_of_another_version_is_not_guessed_at(root: Path) -> None:

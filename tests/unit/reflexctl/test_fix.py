@@ -82,6 +82,19 @@ def test_a_dry_run_leaves_every_byte_and_time(broken: Path) -> None:
     assert times(broken.parent) == stamps
 
 
+def test_a_tree_that_cannot_be_written_is_refused_before_anybody_is_asked(
+    broken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write wherever the file system lets it: what the kernel says is stood in for.
+    monkeypatch.setattr("reflexctl.place.os.access", lambda _, mode: not mode & os.W_OK)
+    with served(model("tiny", RIGHT)) as server:
+        done = run(*fix(broken, server.base_url))
+        asked = [call for call in server.calls if call.body]
+    assert (done.code, asked) == (2, [])
+    assert f"{broken.parent} cannot be written" in done.err
+    assert "hint: to see the diff only: --dry-run" in done.err
+
+
 def test_there_may_be_nothing_to_do(broken: Path) -> None:
     broken.write_text("fn main() {}\n")
     with served(model("tiny", RIGHT)) as server:
