@@ -2,19 +2,14 @@
 
 import asyncio
 import json
-import os
 import signal
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from scripted_openai import Hold, answer, scripted
+from service_process import program
 from service_rig import (
     FIX_ONE,
     FIX_TWO,
@@ -24,71 +19,8 @@ from service_rig import (
     ended,
     eventually,
     follow,
-    keys_file,
     post_repair,
 )
-
-PROGRAM = Path(__file__).parents[1] / "service_program.py"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-class Program:
-    """A real server process."""
-
-    def __init__(self, folder: Path, url: str, engine: str, **settings: Any) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        folder.mkdir(parents=True, exist_ok=True)
-        given = {
-            "LISTEN": f"127.0.0.1:{self.port}", "DATA_DIR": folder / "data", "DATABASE_URL": url,
-            "KEYS_FILE": keys_file(folder), "POLL_SECONDS": 0.1, "LEASE_SECONDS": 1.5,
-            "GRACE_SECONDS": 0,
-        } | {name.upper(): value for name, value in settings.items()}  # fmt: skip
-        self.env = {f"REFLEX_LOOP__{name}": str(value) for name, value in given.items()}
-        self.env |= {"ENGINE": engine, "PATH": os.environ["PATH"]}
-        self.env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        self.process: asyncio.subprocess.Process | None = None
-        self.log = folder / "log"
-
-    async def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, str(PROGRAM), env=self.env, cwd=self.folder, stdout=log, stderr=log
-            )
-        async with httpx2.AsyncClient() as http:
-            await eventually(lambda: self.ready(http), seconds=60)
-
-    async def ready(self, http: httpx2.AsyncClient) -> bool:
-        assert self.process is not None
-        assert self.process.returncode is None, self.log.read_text()
-        try:
-            return (await http.get(f"{self.base}/readyz")).status_code == 200
-        except httpx2.TransportError:
-            return False
-
-    async def end(self, how: signal.Signals) -> int:
-        assert self.process is not None
-        if self.process.returncode is None:
-            self.process.send_signal(how)
-        return await asyncio.wait_for(self.process.wait(), 30)
-
-
-@asynccontextmanager
-async def program(*arguments: Any, **settings: Any) -> AsyncIterator[Program]:
-    found = Program(*arguments, **settings)
-    try:
-        await found.start()
-        yield found
-    finally:
-        await found.end(signal.SIGKILL)
-
 
 def patch_reply(*edits: dict[str, Any]) -> Any:
     return answer(json.dumps({"edits": list(edits)}))
