@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,8 +15,13 @@ _LONGEST_PART: Final = 255
 _PLAIN: Final = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
 
 
-def pack(tree: Tree, into: IO[bytes]) -> None:
+def pack(tree: Tree, into: IO[bytes], *, empty: Callable[[str], bool] = lambda _: False) -> None:
     """Write a tree as tar; two trees with the same content are the same bytes.
+
+    Args:
+        tree: as `scan` found it.
+        into: an open file.
+        empty: the paths of files that are written without their content.
 
     Raises:
         TreeError: a file cannot be read, or changed while it was.
@@ -29,10 +35,13 @@ def pack(tree: Tree, into: IO[bytes]) -> None:
                     member.type, member.mode = tarfile.DIRTYPE, 0o755
                     archive.addfile(member)
                     continue
+                member.mode = 0o755 if source.executable else 0o644
+                if empty(path):
+                    archive.addfile(member)
+                    continue
                 handle = os.open(source.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                 with os.fdopen(handle, "rb") as file:
                     member.size = os.fstat(handle).st_size
-                    member.mode = 0o755 if source.executable else 0o644
                     archive.addfile(member, file)
     except OSError as error:
         raise TreeError("unreadable", f"the tree cannot be packed: {error}") from error

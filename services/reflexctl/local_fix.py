@@ -38,7 +38,8 @@ async def fix(
     """Repair a tree in place, or a copy of it, and return `Result.to_json()`.
 
     Raises:
-        ConfigurationError: there is no compiler, no sandbox, or nothing that can be copied or written.
+        ConfigurationError: there is no compiler, no sandbox, or a tree that cannot be
+            copied or written.
         CliError: the compiler cannot be run, or the files cannot be changed.
     """
     progress = Progress(screen, attempts=options.max_attempts, clock=time.monotonic)

@@ -85,9 +85,7 @@ async def test_both_repair_real_rust_as_they_are_installed(tmp_path: Path) -> No
         folder = tmp_path / "service"
         folder.mkdir()
         configuration(folder, engine.base_url)
-        async with program(
-            folder, "", engine.base_url, command=REAL, sandbox="local"
-        ) as server:
+        async with program(folder, "", engine.base_url, command=REAL, sandbox="local") as server:
             more = ("--json", "--suggestions", "off")
             fixing = reflexctl("fix", source, "--server", server.base, *more, environment=KEY)
             out, err = await end_of(fixing)

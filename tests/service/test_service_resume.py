@@ -22,6 +22,7 @@ from service_rig import (
     post_repair,
 )
 
+
 def patch_reply(*edits: dict[str, Any]) -> Any:
     return answer(json.dumps({"edits": list(edits)}))
 

@@ -1,17 +1,14 @@
 """The tree as a plain tar, as the agent takes it: the same tree gives the same bytes."""
 
 import hashlib
-import io
-import tarfile
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from reflex_runner.tree import Limits, Source, scan
-
-Content = Callable[[str, Source], bytes | None]
+from reflex_runner import archive
+from reflex_runner.tree import Limits, Tree, scan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +30,7 @@ def pack(root: Path) -> Packed:
     Raises:
         TreeError: it is larger than the agent takes.
     """
-    return _pack(root, lambda _, source: source.file.read_bytes())
+    return _pack(scan(root, Limits()), empty=lambda _: False)
 
 
 def pack_manifests(root: Path) -> Packed:
@@ -41,32 +38,23 @@ def pack_manifests(root: Path) -> Packed:
 
     Manifests and Cargo.lock as they are; Rust files empty, because a package without a target is no
     package. So whatever has the network never has the source.
+
+    Raises:
+        TreeError: see `pack`.
     """
-
-    def content(path: str, source: Source) -> bytes | None:
-        if path.rpartition("/")[2] in ("Cargo.toml", "Cargo.lock"):
-            return source.file.read_bytes()
-        return b"" if path.endswith(".rs") else None
-
-    return _pack(root, content)
-
-
-def _pack(root: Path, content: Content) -> Packed:
     tree = scan(root, Limits())
+    files = {
+        path: source
+        for path, source in tree.files.items()
+        if path.endswith(".rs") or path.rpartition("/")[2] in ("Cargo.toml", "Cargo.lock")
+    }
+    return _pack(replace(tree, files=files), empty=lambda path: path.endswith(".rs"))
+
+
+def _pack(tree: Tree, *, empty: Callable[[str], bool]) -> Packed:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path in sorted([*tree.folders, *tree.files]):
-                info = tarfile.TarInfo(path)
-                if path in tree.folders:
-                    info.type, info.mode = tarfile.DIRTYPE, 0o755
-                    archive.addfile(info)
-                    continue
-                source = tree.files[path]
-                data = content(path, source)
-                if data is not None:
-                    info.size, info.mode = len(data), 0o755 if source.executable else 0o644
-                    archive.addfile(info, io.BytesIO(data))
+        archive.pack(tree, file, empty=empty)
         size = file.tell()
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
