@@ -19,7 +19,7 @@ _WHY: Final = {
     Stop.COST: "the limit of cost is reached (--cost)",
     Stop.CANCELLED: "stopped on request",
     Stop.NO_ANSWER: "no model answers",
-    Stop.NO_VERDICT: "the compiler fails without naming a place in this workspace",
+    Stop.NO_VERDICT: "the check fails without naming a place in this workspace",
     Stop.CONFLICT: "someone else changes the same files",
 }
 _TELLING: Final = (Stop.NO_ANSWER, Stop.NO_VERDICT, Stop.CONFLICT)
@@ -70,10 +70,11 @@ def show(screen: Screen, result: Mapping[str, Any], *, dry_run: bool) -> None:
 
 
 def _detail(text: str) -> list[str]:
-    """Return what was said, from the first line that calls itself an error."""
+    """Return what was said, from the first line that calls itself an error, and its headline."""
     lines = text.strip().splitlines()
     begin = next((at for at, each in enumerate(lines) if each.startswith("error")), 0)
-    return lines[begin : begin + _DETAIL_LINES]
+    headline = lines[:1] if begin and lines[0].endswith(":") else []
+    return [*headline, *lines[begin : begin + _DETAIL_LINES]]
 
 
 def _left(screen: Screen, left: Sequence[str]) -> None:

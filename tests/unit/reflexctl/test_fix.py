@@ -104,6 +104,18 @@ def test_there_may_be_nothing_to_do(broken: Path) -> None:
     assert "nothing to do" in done.err
 
 
+def test_tests_that_fail_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "odd"\nversion = "0.1.0"\n')
+    (tmp_path / "src/lib.rs").write_text("#[test]\nfn never() {\n    panic!();\n}\n")
+    with served(model("tiny", RIGHT)) as server:
+        assert run(*fix(tmp_path, server.base_url)).code == 0, "it compiles"
+        done = run(*fix(tmp_path, server.base_url, "--run-tests"))
+    assert done.code == 1
+    assert "the check fails without naming a place in this workspace" in done.err
+    assert "  it compiles, but its tests fail:\n  error: test failed" in done.err
+
+
 def test_what_is_not_repaired_is_one(broken: Path) -> None:
     before = broken.read_bytes()
     with served(model("tiny", api.answer(USELESS))) as server:
