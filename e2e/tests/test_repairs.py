@@ -30,7 +30,7 @@ from audit import AuditLog, summary
 from reflex_lab.lab import Lab
 from reflex_loop.adapters.pods import PodPool, PodPoolOptions
 from reflex_runner.job import Job, Outcome
-from repair_corpus import Item
+from repair_corpus import NAMES, Item
 from scripted_model import wrong
 
 pytestmark = [
@@ -45,13 +45,6 @@ WARM = 2
 QUEUED = 3
 OFF = {"suggestions": "off"}
 
-# Over the codes, one and several files, packages and workspaces, one and several errors.
-SAMPLE = [
-    "cargo-lib-and-bin", "e0004-missing-arm", "e0061-arguments", "e0106-lifetime", "e0277-display",
-    "e0308-if-branches", "e0382-use-after-move", "e0425-typo", "e0499-two-mut",
-    "e0502-push-while-borrowed", "e0515-return-local", "e0599-missing-derive", "many-independent",
-    "test-only-error", "workspace-moved-type",
-]  # fmt: skip
 WRONG_FIRST = {"e0308-if-branches", "e0425-typo", "e0599-missing-derive"}
 
 
@@ -59,7 +52,7 @@ class Simulated:
     """The model: knows each item's repair by the name of a file that the question lists."""
 
     def __init__(self) -> None:
-        self.items = {name: Item.load(name) for name in SAMPLE}
+        self.items = {name: Item.load(name) for name in NAMES}
         self.asked: Counter[str] = Counter()
         self.held: set[str] = set()
         self.reached = threading.Event()
@@ -235,7 +228,7 @@ def follow(service: Service, repair: str, after: int = 0) -> list[Told]:
         return list(told)
 
 
-def test_a_sample_of_the_corpus_is_repaired_in_pods(
+def test_the_corpus_is_repaired_in_pods(
     cluster: Cluster, service: Service, simulated: tuple[Simulated, str], tmp_path: Path
 ) -> None:
     model, _ = simulated
@@ -253,14 +246,14 @@ def test_a_sample_of_the_corpus_is_repaired_in_pods(
 
         return wait_for(f"{name} is taken", taken, within=180, every=0.5)
 
-    numbers = {name: create(name) for name in SAMPLE}
+    numbers = {name: create(name) for name in NAMES}
     ended = {}
     for name, number in numbers.items():
         events = follow(service, number)
         assert [each.number for each in events] == list(range(1, len(events) + 1))
         ended[name] = service.repair(number)
     assert {name: each["status"] for name, each in ended.items()} == dict.fromkeys(
-        SAMPLE, "succeeded"
+        NAMES, "succeeded"
     )
     for name, each in ended.items():
         outcomes = [one["outcome"] for one in each["result"]["decisions"]]
