@@ -8,6 +8,7 @@ from typing import Literal
 
 from reflex_api.catalogue import Catalogue
 from reflex_api.conditions import Reason
+from reflex_api.harness import Harness
 from reflex_api.weights import WeightsProgress
 from reflex_operator.engines.report import EngineMemory as EngineMemory
 from reflex_operator.engines.report import ProbeOutcome as ProbeOutcome
@@ -35,6 +36,7 @@ class EngineDefaults:
     image_weights: str = ""  # the image that downloads weights: the operator's own
     catalogue: Catalogue = field(default_factory=Catalogue)
     hub_endpoint: str = ""  # base URL of another hub than huggingface.co
+    harness: Harness = field(default_factory=Harness)  # what the bakeoff's image declares
 
 
 class SecretState(StrEnum):
@@ -112,6 +114,7 @@ class ModelSnapshot:
     weights_report: WeightsReport | None = None  # last answer of the download pod
     conflicts: tuple[ObjectRef, ...] = ()
     refusal: str = ""  # the API server's words, when it refused a child the last time
+    wanted: bool | None = False  # a route wants it to run; None: its route has not said yet
 
     def probe_of(self, incarnation: Incarnation) -> ProbeResult | None:
         """Return the last answer of one run of one engine."""

@@ -71,5 +71,9 @@ def test_a_wrong_bakeoff_is_refused_with_the_field(spec: dict[str, Any], words: 
 def test_the_samples_are_read() -> None:
     for path in SAMPLES.glob("*.yaml"):
         found = yaml.safe_load(path.read_text())
-        kind = {"ReflexRoute": ReflexRoute, "ReflexBakeoff": ReflexBakeoff}[found["kind"]]
-        assert kind.parse(found).name == found["metadata"]["name"]
+        parsed: ReflexRoute | ReflexBakeoff = (
+            ReflexRoute.parse(found)
+            if found["kind"] == "ReflexRoute"
+            else ReflexBakeoff.parse(found)
+        )
+        assert parsed.name == found["metadata"]["name"]
