@@ -46,10 +46,11 @@ def failback_wait(facts: Facts, member: Member) -> timedelta | None:
     anew with another revision, or after it served for as long as the longest delay.
     """
     falls = _falls(facts.record.history, member)
-    if not falls:
-        return None
-    delay = _doubled(facts.route.spec.failover.failback_after, len(falls))
-    return _left(falls[-1].at, delay, facts.now)
+    first = facts.route.spec.failover.failback_after
+    since = [one.at for one in facts.record.history if one.ok and one.to == facts.routing.model]
+    if falls:
+        since.append(falls[-1].at)
+    return _left(max(since, default=None), _doubled(first, max(len(falls), 1)), facts.now)
 
 
 def retry_wait(facts: Facts, member: Member) -> timedelta | None:

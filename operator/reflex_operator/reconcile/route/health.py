@@ -48,7 +48,7 @@ class Health:
     since: datetime | None = None  # unwell since, as far as the cluster says
     at_once: str = ""  # why nothing is waited for
     hopeless: str = ""  # why a start cannot succeed
-    reason: str = ""  # the model's own words
+    reason: str = ""  # why, in the model's own word
     started_at: datetime | None = None  # present run of the container, else of the pod
     pods: int = 0  # of any revision, those that are ending included
 
@@ -63,7 +63,7 @@ def health_of(
     """Return the state of a model's engine from its pods and what is said of them."""
     current = [pod for pod in pods if not is_ending(pod)]
     good = [pod for pod in current if read_pod(pod).ready]
-    reason, words = _told(model)
+    reason = _told(model)
     if good:
         pod = read_pod(good[0])
         container = _container(good[0])
@@ -87,7 +87,7 @@ def health_of(
         since=_since(deployment, current),
         at_once=at_once,
         hopeless=reason.value if reason in HOPELESS else "",
-        reason=words,
+        reason=reason.value if reason else "",
         started_at=_started(newest) if newest else None,
         pods=len(pods),
     )
@@ -112,17 +112,17 @@ def engine_end(pods: Sequence[Manifest]) -> datetime | None:
     return None
 
 
-def _told(model: Manifest | None) -> tuple[Reason | None, str]:
+def _told(model: Manifest | None) -> Reason | None:
     """Return the reason of what keeps the model from being ready."""
     for kind in ("Accepted", "MemoryFits", "EngineReady", "Ready"):
         for condition in ((model or {}).get("status") or {}).get("conditions") or []:
             if condition.get("type") != kind or condition.get("status") != "False":
                 continue
             try:
-                return Reason(str(condition.get("reason"))), str(condition.get("message") or "")
+                return Reason(str(condition.get("reason")))
             except ValueError:
                 continue
-    return None, ""
+    return None
 
 
 def _since(deployment: Manifest | None, pods: Sequence[Manifest]) -> datetime | None:
