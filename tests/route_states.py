@@ -93,7 +93,8 @@ class Engine(states.World):
             self._since(pod)
             self.pods.append(pod)
             return True
-        return any([self._run(pod) for pod in mine[:wanted]])
+        rounds = [self._run(pod) for pod in mine[:wanted]]
+        return any(rounds)
 
     def _run(self, pod: Manifest) -> bool:
         containers_ready = next(

@@ -14,6 +14,9 @@ from reflex_operator import __version__
 ConditionRow = tuple[str, str, str, str]
 """namespace, name, condition type, status."""
 
+RouteRow = tuple[str, str, str, str]
+"""namespace, name, active model, reason of Ready."""
+
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -107,6 +110,28 @@ class Metrics:
     def export_conditions(self, rows: Callable[[], Iterable[ConditionRow]]) -> None:
         """Add `reflex_model_condition`, read from `rows` at each scrape."""
         self.registry.register(_Conditions(rows))
+
+    def export_routes(self, rows: Callable[[], Iterable[RouteRow]]) -> None:
+        """Add `reflex_route_active`, read from `rows` at each scrape."""
+        self.registry.register(_Routes(rows))
+
+
+class _Routes(Collector):
+    """One series with value 1 for the active model of each route, and why."""
+
+    def __init__(self, rows: Callable[[], Iterable[RouteRow]]) -> None:
+        self._rows = rows
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the family; called by the registry at each scrape."""
+        family = GaugeMetricFamily(
+            "reflex_route_active",
+            "1 for the active model of a ReflexRoute and the reason of its Ready condition.",
+            labels=("namespace", "name", "model", "reason"),
+        )
+        for row in self._rows():
+            family.add_metric(row, 1)
+        yield family
 
 
 class _Conditions(Collector):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from reflex_api.catalogue import Catalogue
 from reflex_api.conditions import Reason
@@ -26,6 +26,31 @@ class ModelKey:
         return f"{self.namespace}/{self.name}"
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class RouteKey:
+    """A ReflexRoute's place in the work queue and in the store."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"route {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class BakeoffKey:
+    """A ReflexBakeoff's place in the work queue and in the store."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"bakeoff {self.namespace}/{self.name}"
+
+
+AnyKey: TypeAlias = ModelKey | RouteKey | BakeoffKey
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineDefaults:
     """The operator's settings that decisions rest on."""
@@ -36,6 +61,7 @@ class EngineDefaults:
     image_weights: str = ""  # the image that downloads weights: the operator's own
     catalogue: Catalogue = field(default_factory=Catalogue)
     hub_endpoint: str = ""  # base URL of another hub than huggingface.co
+    image_runner: str = ""  # the image that compiles and tests, beside a bakeoff
     harness: Harness = field(default_factory=Harness)  # what the bakeoff's image declares
 
 

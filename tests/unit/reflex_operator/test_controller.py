@@ -12,13 +12,18 @@ import pytest
 from recorded import reported_logs
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
+from reflex_operator.collector import Collector
 from reflex_operator.controller import Controller
+from reflex_operator.idleness import IdleWatcher
 from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
+from reflex_operator.observe_routes import RouteObserver
+from reflex_operator.passes import Passes
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
-from reflex_operator.reconcile.plan import EngineDefaults, ModelKey
+from reflex_operator.reconcile.plan import AnyKey, EngineDefaults, ModelKey
+from reflex_operator.restarts import Restarts
 from reflex_operator.store import Store
 from reflex_operator.workqueue import WorkQueue
 from unit.reflex_operator.fakeapi import FakeApi, serving
@@ -53,7 +58,7 @@ class Rig:
         self,
         fake: FakeApi,
         controller: Controller,
-        queue: WorkQueue[ModelKey],
+        queue: WorkQueue[AnyKey],
         store: Store,
         metrics: Metrics,
     ) -> None:
@@ -79,20 +84,37 @@ class Rig:
 @asynccontextmanager
 async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
     metrics, store, rng = Metrics(), Store(), Random(1)
-    queue: WorkQueue[ModelKey] = WorkQueue(metrics=metrics, rng=rng)
+    queue: WorkQueue[AnyKey] = WorkQueue(metrics=metrics, rng=rng)
     async with serving(fake, metrics) as cluster:
         keys = Keys(cluster, clock=lambda: 0.0)
         defaults = EngineDefaults(image_cuda="", image_cpu=image, operator_namespace="system")
         prober = Prober(keys, metrics=metrics, now=lambda: NOON, answered=queue.add)
         autopsies = Autopsies(cluster, done=queue.add)
         progress = ProgressReader(now=lambda: NOON, answered=queue.add)
+        restarts = Restarts(lambda: NOON)
+        idle = IdleWatcher(now=lambda: NOON, answered=queue.add)
+        observer = Observer(store, keys, cluster, defaults)
+        applier = Applier(cluster, store, keys, identity="pod", now=lambda: NOON, wake=queue.add)
+        passes = Passes(
+            store=store,
+            queue=queue,
+            observer=observer,
+            routes=RouteObserver(store, restarts, idle, defaults),
+            applier=applier,
+            idle=idle,
+            collector=Collector(answered=queue.add),
+            metrics=metrics,
+            now=lambda: NOON,
+        )
         controller = Controller(
             store=store,
             queue=queue,
             cluster=cluster,
             keys=keys,
-            observer=Observer(store, keys, cluster, defaults),
-            applier=Applier(cluster, store, keys, identity="pod", now=lambda: NOON),
+            observer=observer,
+            applier=applier,
+            passes=passes,
+            restarts=restarts,
             prober=prober,
             autopsies=autopsies,
             progress=progress,

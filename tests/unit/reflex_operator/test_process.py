@@ -32,7 +32,7 @@ def registered() -> tuple[Recorder, kopf.OperatorRegistry]:
 
 def test_only_plain_event_handlers_are_registered() -> None:
     _, registry = registered()
-    assert len(registry._watching.get_all_handlers()) == 8
+    assert len(registry._watching.get_all_handlers()) == 11
     for other in (registry._changing, registry._spawning, registry._indexing):
         assert not list(other.get_all_handlers()), "such handlers add finalizers or annotations"
 
