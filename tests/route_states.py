@@ -369,6 +369,22 @@ class Routes:
             "data": {VERDICT_KEY: text, INPUTS_KEY: inputs.model_dump_json(by_alias=True)},
         }
 
+    def ask_for(self, model: str) -> None:
+        """Create a bakeoff as a person would."""
+        name = f"by-hand-{model}-{len(self.bakeoffs)}"
+        self.bakeoffs.append(
+            {
+                "apiVersion": API_VERSION,
+                "kind": "ReflexBakeoff",
+                "metadata": {
+                    "name": name,
+                    "namespace": "default",
+                    "creationTimestamp": states.timestamp(self.now),
+                },
+                "spec": {"modelRef": {"name": model}},
+            }
+        )
+
     def qualify(self, *models: str, baseline: str = "") -> None:
         """Give models the evidence that their outcomes say, without a run."""
         for model in models:
@@ -443,7 +459,9 @@ def member(name: str, **spec: Any) -> Manifest:
     return states.model(name, activation="Routed", **spec)
 
 
-def verdict(model: str, outcome: Outcome, now: datetime, *, compared: bool = True) -> Verdict:
+def verdict(
+    model: str, outcome: Outcome, now: datetime, *, compared: bool = True, key: str = ""
+) -> Verdict:
     """A verdict document with a made-up number."""
     overall = Overall(verdict=outcome.passed, reason=Why.BOUND_MET, message="simulated")
     better = (
@@ -454,7 +472,7 @@ def verdict(model: str, outcome: Outcome, now: datetime, *, compared: bool = Tru
     return Verdict(
         harness_version="test",
         gate=GateSpec(suite="rust-repair-smoke"),
-        candidate=Side(model=model, measured_at=now, simulated=True),
+        candidate=Side(model=model, evidence_key=key, measured_at=now, simulated=True),
         verdict=outcome.passed,
         qualification=overall,
         superiority=better,

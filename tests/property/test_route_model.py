@@ -94,6 +94,10 @@ class RouteMachine(RuleBasedStateMachine):
         if self.world.models[name].child("Deployment") is not None:
             self.world.qualify(name)
 
+    @rule(name=names)
+    def asked_for_by_hand(self, name: str) -> None:
+        self.world.ask_for(name)
+
     @rule()
     def evidence_is_lost(self) -> None:
         self.world.evidence.clear()

@@ -156,7 +156,8 @@ def _after_the_incumbent(facts: Facts, member: Member) -> bool:
     incumbent = facts.usable(facts.incumbent)
     if incumbent is None or incumbent.name == member.name:
         return True
-    waiting = facts.bakeoffs.get(incumbent.name) or needs(facts, incumbent)
+    by_itself = facts.route.spec.evaluation.when is not EvaluationTime.MANUAL
+    waiting = facts.bakeoffs.get(incumbent.name) or (by_itself and needs(facts, incumbent))
     return not (waiting and incumbent.health.well)
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from reflex_api.feedback import FEEDBACK_KEY, RouteFeedback
 from reflex_api.names import ANNOTATION_HOLD, ANNOTATION_MANUAL
 from reflex_api.verdict import Judgement
 from route_states import MINUTE, Outcome, Routes, member
@@ -11,6 +12,16 @@ from route_states import MINUTE, Outcome, Routes, member
 
 def started(**spec: object) -> Routes:
     world = Routes(**spec)  # type: ignore[arg-type]
+    world.settle()
+    return world
+
+
+def measuring_b() -> Routes:
+    """A route whose incumbent stands aside while b is measured, which does not end."""
+    world = started()
+    world.measuring = False
+    world.qualify("a", "c")
+    world.edit(evaluation={"when": "Immediately", "maxOutage": "30m"})
     world.settle()
     return world
 
@@ -432,3 +443,80 @@ def test_a_member_that_is_removed_is_left() -> None:
     world.settle()
     assert world.serving() == "d"
     assert not world.models["a"].occupies
+
+
+def test_a_bakeoff_by_hand_takes_the_slot_and_gives_it_back() -> None:
+    world = started()
+    world.ask_for("b")
+    world.settle()
+    assert world.member("b")["eligibility"] == "Eligible"
+    assert world.serving() == "a"
+    assert world.kinds() == ["Bootstrap", "Evaluation", "Restore"]
+    assert "b" not in [model for _, model in world.opened]
+
+
+def test_an_evaluation_ends_for_a_request_and_goes_on_later() -> None:
+    world = measuring_b()
+    world.outcomes["b"].passed = Judgement.FAIL
+    assert world.condition("Ready")["reason"] == "Evaluating"
+    world.now += MINUTE
+    feedback = RouteFeedback(model="a", at=world.now, last_request_at=world.now)
+    world.feedback = {"data": {FEEDBACK_KEY: feedback.model_dump_json(by_alias=True)}}
+    world.settle()
+    assert world.serving() == "a"
+    world.measuring = True
+    world.later(steps=40)
+    assert world.member("b")["eligibility"] == "Rejected"
+
+
+def test_an_evaluation_that_takes_too_long_ends() -> None:
+    world = measuring_b()
+    world.later(steps=29)
+    assert world.condition("Ready")["reason"] == "Evaluating"
+    world.later(steps=3)
+    assert world.serving() == "a"
+
+
+def test_an_evaluation_that_would_take_too_long_waits_for_a_window() -> None:
+    evaluation = {
+        "when": "Immediately",
+        "maxOutage": "10m",
+        "window": {"schedule": "0 13 * * *", "duration": "2h"},
+    }
+    world = started(evaluation=evaluation)
+    world.settle()
+    assert world.condition("Ready")["reason"] == "SwapDeferred"
+    assert world.serving() == "a"
+    world.later(step=timedelta(hours=1))
+    assert world.member("b")["eligibility"] == "Eligible"
+
+
+def test_an_evaluation_waits_until_nobody_asks() -> None:
+    world = started(evaluation={"when": "Idle", "idleFor": "10m", "maxOutage": "1h"})
+    world.later(steps=5)
+    assert world.evidence == []
+    world.idle_since = world.now
+    world.later(steps=9)
+    assert world.evidence == []
+    world.later(steps=2)
+    assert world.member("b")["eligibility"] == "Eligible"
+
+
+def test_what_production_says_can_cause_a_failover() -> None:
+    for words in ({"circuit": "Open"}, {"quality": "Regressed"}):
+        world = started()
+        world.qualify("b")
+        feedback = RouteFeedback(model="a", at=world.now, **words)  # type: ignore[arg-type]
+        world.feedback = {"data": {FEEDBACK_KEY: feedback.model_dump_json(by_alias=True)}}
+        world.settle()
+        assert world.serving() == "b"
+
+
+def test_the_parts_of_a_swap_are_told() -> None:
+    world = started()
+    world.qualify("b")
+    world.die("a")
+    world.later(steps=7)
+    last = world.routes["r"]["status"]["lastTransition"]
+    assert (last["from"], last["to"], last["reason"]) == ("a", "b", "Failover")
+    assert {"startSeconds", "downtimeSeconds", "stopSeconds"} <= last.keys()
