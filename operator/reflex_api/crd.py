@@ -4,6 +4,7 @@
 """
 
 import argparse
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,11 +208,25 @@ def _name_rule(longest: int) -> Rule:
     )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 and kubectl take for a truth value, and PyYAML does not: a field `n`."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN")
+)
+
+
 def render(definition: Schema) -> str:
     """Return the file's text: same models, same bytes."""
     # What holds only scalars is one line: indentation would be a third of the file.
-    body = yaml.safe_dump(
-        definition, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None
+    body = yaml.dump(
+        definition,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
+        default_flow_style=None,
     )
     return _HEADER + body
 

@@ -245,14 +245,17 @@ class Applier:
             # A wrong uid is refused: nobody's new object of this name can be taken over.
             identity = {**desired["metadata"], "uid": live["metadata"]["uid"]}
             desired = {**desired, "metadata": identity}
-        await self._may_write(key, model, ref, ref)
+        # A route's Service is written at each step of a swap: there, too, only the same content
+        # again is somebody's undoing.
+        what: Hashable = (ref, wanted) if isinstance(key, RouteKey) else ref
+        await self._may_write(key, model, ref, what)
         try:
             answer = await self._cluster.apply(desired)
         except ConflictError:
             if live is None:
                 await self._whose(ref, model)
             raise
-        self._brakes[key].wrote(ref, _generation(model))
+        self._brakes[key].wrote(what, _generation(model))
         return self._took(key, ref, wanted, live, answer)
 
     async def _delete(self, ref: ObjectRef, model: Manifest) -> int:

@@ -306,8 +306,15 @@ def test_the_better_member_is_promoted_on_evidence(place: Place) -> None:
     assert status["incumbent"] == "c"
     assert status["lastTransition"]["reason"] == "Promotion"
     assert place.member("b")["eligibility"] == "Rejected"
-    assert place.member("c")["evidence"]["superiority"] == "Pass"
-    assert place.member("c")["evidence"]["simulated"] is True
+    evidence = place.member("c")["evidence"]
+    assert evidence["simulated"] is True
+    run = place.status("reflexbakeoff", evidence["bakeoff"])
+    assert (run["verdict"], run["superiority"], run["evidenceId"]) == (
+        "Pass",
+        "Pass",
+        evidence["id"],
+    )
+    assert run["metrics"][0]["n"] == 100
     baselines = {one.model: one.baseline for one in place.bakeoffs.requests}
     assert baselines["a"] == ""
     assert baselines["b"] == baselines["c"] == place.member("a")["evidence"]["id"]

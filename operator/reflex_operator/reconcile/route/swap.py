@@ -205,8 +205,11 @@ def _failed(facts: Facts, swap: Swap, why: str) -> Step:
         message=why,
         now=facts.now,
     )
-    forward = swap.kind in _SEARCHING and choice.name != swap.from_
-    return _next(facts, record, swap, swap.kind if forward else TransitionKind.RESTORE, choice, why)
+    kind = TransitionKind.RESTORE
+    if choice.name not in (swap.from_, facts.incumbent) and swap.kind in _SEARCHING:
+        first = swap.kind is TransitionKind.BOOTSTRAP
+        kind = TransitionKind.BOOTSTRAP if first else TransitionKind.FAILOVER
+    return _next(facts, record, swap, kind, choice, why)
 
 
 def _alternative(facts: Facts, swap: Swap) -> Member | None:

@@ -506,7 +506,7 @@ def test_what_production_says_can_cause_a_failover() -> None:
     for words in ({"circuit": "Open"}, {"quality": "Regressed"}):
         world = started()
         world.qualify("b")
-        feedback = RouteFeedback(model="a", at=world.now, **words)  # type: ignore[arg-type]
+        feedback = RouteFeedback(model="a", at=world.now, **words)
         world.feedback = {"data": {FEEDBACK_KEY: feedback.model_dump_json(by_alias=True)}}
         world.settle()
         assert world.serving() == "b"
