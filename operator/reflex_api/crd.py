@@ -212,9 +212,7 @@ class _Dumper(yaml.SafeDumper):
     """Quotes what YAML 1.1 and kubectl take for a truth value, and PyYAML does not: a field `n`."""
 
 
-_Dumper.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN")
-)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
 
 
 def render(definition: Schema) -> str:

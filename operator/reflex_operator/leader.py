@@ -122,6 +122,7 @@ class Leader:
         )
         metrics.export_conditions(self._store.condition_rows)
         metrics.export_routes(self._store.route_rows)
+        metrics.export_bakeoffs(self._store.bakeoff_rows)
         if settings.engine_resolver:
             _log.warning(
                 "SIMULATED ENGINE: every engine is replaced by %s; results say nothing about "

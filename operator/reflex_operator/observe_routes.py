@@ -15,8 +15,9 @@ from reflex_operator.reconcile.bakeoff.snapshot import BakeoffSnapshot, Collecte
 from reflex_operator.reconcile.plan import BakeoffKey, EngineDefaults, ModelKey, RouteKey
 from reflex_operator.reconcile.route import membership
 from reflex_operator.reconcile.route.snapshot import MemberObjects, PeerRoute, RouteSnapshot
+from reflex_operator.relations import BAKEOFF, ROUTE
 from reflex_operator.restarts import Restarts
-from reflex_operator.store import BAKEOFF, ROUTE, Store
+from reflex_operator.store import Store
 
 
 class RouteObserver:

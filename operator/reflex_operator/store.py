@@ -14,22 +14,17 @@ from typing import Any, Final, NamedTuple, TypeVar
 from reflex_api.names import (
     GPU_RESOURCE,
     LABEL_BAKEOFF,
-    LABEL_EVIDENCE_OF,
-    LABEL_FEEDBACK,
     LABEL_MODEL,
-    LABEL_ROUTE,
     LABEL_WEIGHTS,
 )
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
-from reflex_operator.metrics import ConditionRow, RouteRow
+from reflex_operator.metrics import BakeoffRow, ConditionRow, RouteRow
 from reflex_operator.reconcile.plan import AnyKey, BakeoffKey, ModelKey, RouteKey
-from reflex_operator.reconcile.route.membership import names_in
 from reflex_operator.reconcile.scheduling import requests_gpu
+from reflex_operator.relations import BAKEOFF, ROUTE, Relations, generation_of
 from reflex_operator.sharing import Sharing
 
 MODEL: Final = "ReflexModel"
-ROUTE: Final = "ReflexRoute"
-BAKEOFF: Final = "ReflexBakeoff"
 CHILD_KINDS: Final = (
     "Deployment",
     "Service",
@@ -98,6 +93,7 @@ class Store:
         self._gpu_nodes: Mapping[str, Manifest] | None = {}  # None: to be gathered anew
         self._waiting: set[ModelKey] = set()
         self._sharing = Sharing()
+        self._relations = Relations(self._objects)
 
     @property
     def synced(self) -> bool:
@@ -181,9 +177,9 @@ class Store:
             }
         return self._gpu_nodes
 
-    def condition_rows(self, kind: str = MODEL) -> Iterator[ConditionRow]:
+    def condition_rows(self) -> Iterator[ConditionRow]:
         """Yield namespace, name, type and status of every condition, for the metrics."""
-        for (namespace, name), model in self._objects[kind].items():
+        for (namespace, name), model in self._objects[MODEL].items():
             for condition in (model.get("status") or {}).get("conditions") or []:
                 yield namespace, name, condition["type"], condition["status"]
 
@@ -195,6 +191,14 @@ class Store:
             reason = str(ready[0].get("reason") or "") if ready else ""
             active = str((status.get("active") or {}).get("model") or "")
             yield namespace, name, active, reason
+
+    def bakeoff_rows(self) -> Iterator[BakeoffRow]:
+        """Yield namespace, name, model and verdict of every bakeoff that is over."""
+        for (namespace, name), run in self._objects[BAKEOFF].items():
+            verdict = (run.get("status") or {}).get("verdict")
+            model = ((run.get("spec") or {}).get("modelRef") or {}).get("name") or ""
+            if verdict:
+                yield namespace, name, str(model), str(verdict)
 
     def trim(self, manifest: Mapping[str, Any], before: Manifest | None = None) -> Manifest:
         """Return a compact copy with what decisions and comparisons need.
@@ -225,7 +229,7 @@ class Store:
             after = None
         else:
             after = self.trim(manifest, before)
-        urgent = ref.kind in OWNERS and _generation(before) != _generation(after)
+        urgent = ref.kind in OWNERS and generation_of(before) != generation_of(after)
         return Change(self._exchange(ref, before, after), news=True, urgent=urgent)
 
     def replace(
@@ -289,9 +293,9 @@ class Store:
             self._objects[ref.kind][name] = after
         if ref.kind == MODEL:
             key = ModelKey(namespace=ref.namespace, name=ref.name)
-            return self._model_changed(key, after) | self._followers(key)
+            return self._model_changed(key, after) | self._relations.followers(key)
         if ref.kind in (ROUTE, BAKEOFF):
-            return self._follow(ref, before, after)
+            return self._relations.followed(ref, before, after)
         if ref.kind == "Node":
             return self._node_changed(ref.name, before, after)
         if ref.kind == "Deployment" and _deployment_facts(before) == _deployment_facts(after):
@@ -314,65 +318,10 @@ class Store:
                 keys |= self._waiting
         if ref.kind in ("Pod", "Deployment"):
             for owner in [one for one in keys if isinstance(one, ModelKey)]:
-                keys |= self._followers(owner)
+                keys |= self._relations.followers(owner)
         for one in (before, after):
-            keys |= self._labelled(one)
+            keys |= self._relations.labelled(one)
         return frozenset(keys)
-
-    def _labelled(self, manifest: Manifest | None) -> set[AnyKey]:
-        """Return the routes and bakeoffs that an object's labels name, and whom it concerns."""
-        metadata = (manifest or {}).get("metadata") or {}
-        labels, space = metadata.get("labels") or {}, metadata.get("namespace", "")
-        keys: set[AnyKey] = set()
-        if name := labels.get(LABEL_BAKEOFF):
-            keys.add(BakeoffKey(namespace=space, name=name))
-        if name := labels.get(LABEL_FEEDBACK):
-            keys.add(RouteKey(namespace=space, name=name))
-        if name := labels.get(LABEL_ROUTE):
-            key = RouteKey(namespace=space, name=name)
-            keys |= {key, *self._members(self.owner(key)), *self._routes(space)}
-        if model := labels.get(LABEL_EVIDENCE_OF):
-            keys |= self._followers(ModelKey(namespace=space, name=model))
-            runs = self._objects[BAKEOFF]
-            keys |= {BakeoffKey(namespace=space, name=one[1]) for one in runs if one[0] == space}
-        return keys
-
-    def _followers(self, key: ModelKey) -> frozenset[AnyKey]:
-        """Return the routes whose slot a model may hold, and the bakeoffs that measure it."""
-        routes, runs = self._objects[ROUTE], self._objects[BAKEOFF]
-        listed = any(
-            key.name in names_in(one)
-            for (space, _), one in routes.items()
-            if space == key.namespace
-        )
-        keys: set[AnyKey] = set(self._routes(key.namespace)) if listed else set()
-        for (space, name), run in runs.items():
-            if space == key.namespace and _measured(run) == key.name:
-                keys.add(BakeoffKey(namespace=space, name=name))
-        return frozenset(keys)
-
-    def _follow(
-        self, ref: ObjectRef, before: Manifest | None, after: Manifest | None
-    ) -> frozenset[AnyKey]:
-        """Return whom a change of a route or a bakeoff concerns."""
-        keys: set[AnyKey] = set()
-        if ref.kind == BAKEOFF:
-            keys.add(BakeoffKey(namespace=ref.namespace, name=ref.name))
-            keys |= set(self._routes(ref.namespace))
-            return frozenset(keys)
-        keys.add(RouteKey(namespace=ref.namespace, name=ref.name))
-        if _generation(before) != _generation(after):
-            # Its members, and routes that claim the same ones or share the slot.
-            keys |= {*self._members(before), *self._members(after), *self._routes(ref.namespace)}
-        return frozenset(keys)
-
-    def _members(self, route: Manifest | None) -> list[ModelKey]:
-        space = ((route or {}).get("metadata") or {}).get("namespace", "")
-        return [ModelKey(namespace=space, name=name) for name in names_in(route or {})]
-
-    def _routes(self, namespace: str) -> list[RouteKey]:
-        found = self._objects[ROUTE]
-        return [RouteKey(namespace=space, name=name) for space, name in found if space == namespace]
 
     def _model_changed(self, key: ModelKey, after: Manifest | None) -> frozenset[AnyKey]:
         if after is not None and _waits_for_node(after):
@@ -456,10 +405,6 @@ def _version(manifest: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _generation(model: Manifest | None) -> int | None:
-    return model["metadata"].get("generation") if model else None
-
-
 def _owner(manifest: Manifest | None, label: str = LABEL_MODEL) -> ModelKey | None:
     """Return the model that an object's label names."""
     metadata = (manifest or {}).get("metadata") or {}
@@ -472,11 +417,6 @@ def _run(manifest: Manifest | None) -> BakeoffKey | None:
     metadata = (manifest or {}).get("metadata") or {}
     name = (metadata.get("labels") or {}).get(LABEL_BAKEOFF)
     return BakeoffKey(namespace=metadata["namespace"], name=name) if name else None
-
-
-def _measured(bakeoff: Manifest) -> str:
-    spec = bakeoff.get("spec") or {}
-    return str((spec.get("modelRef") or {}).get("name") or "")
 
 
 def _gpu_claim(pod: Manifest | None) -> str:

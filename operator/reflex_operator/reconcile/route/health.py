@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reflex_api.conditions import Reason, parse_time
+from reflex_api.model import Admission
 from reflex_api.names import LABEL_REVISION
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile.engine import is_ending, read_pod
@@ -114,7 +115,10 @@ def engine_end(pods: Sequence[Manifest]) -> datetime | None:
 
 def _told(model: Manifest | None) -> Reason | None:
     """Return the reason of what keeps the model from being ready."""
-    for kind in ("Accepted", "MemoryFits", "EngineReady", "Ready"):
+    policy = ((model or {}).get("spec") or {}).get("memoryPolicy") or {}
+    enforced = policy.get("admission", Admission.ENFORCE) == Admission.ENFORCE
+    kinds = ("Accepted", *(("MemoryFits",) if enforced else ()), "EngineReady", "Ready")
+    for kind in kinds:
         for condition in ((model or {}).get("status") or {}).get("conditions") or []:
             if condition.get("type") != kind or condition.get("status") != "False":
                 continue

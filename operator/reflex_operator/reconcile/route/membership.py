@@ -64,8 +64,12 @@ def wanted(model: str, peers: Iterable[PeerRoute]) -> bool | None:
 
 
 def residents_of(peer: PeerRoute) -> tuple[str, ...]:
-    """Return the models that a route lets run."""
-    return (record_of(peer.service) or RouteRecord()).residents
+    """Return the models that a route lets run, or is about to.
+
+    The room that a swap has emptied is its target's: else a waiting route would take it.
+    """
+    record = record_of(peer.service) or RouteRecord()
+    return (*record.residents, *((record.swap.to,) if record.swap else ()))
 
 
 def _age(route: Manifest) -> tuple[str, str]:

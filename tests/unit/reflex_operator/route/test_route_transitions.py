@@ -366,6 +366,18 @@ def test_two_routes_of_one_slot_never_run_two_engines() -> None:
     assert world.serving("s") == "c"
 
 
+def test_a_route_that_waits_does_not_take_the_room_of_a_swap() -> None:
+    world = Routes("abc", route=False)
+    world.add_route("r", primary="a", fallbacks=["b"])
+    world.add_route("s", primary="c", fallbacks=[])
+    world.settle()
+    world.ask_for("b")
+    world.settle()
+    assert world.member("b")["eligibility"] == "Eligible"
+    assert world.serving("r") == "a"
+    assert world.serving("s") == ""
+
+
 def test_a_member_that_is_served_on_its_own_is_not_used() -> None:
     world = Routes()
     world.models["b"].model["spec"]["activation"] = "Always"
