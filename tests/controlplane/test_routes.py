@@ -270,6 +270,43 @@ def test_the_primary_serves_and_an_unqualified_fallback_never_does(place: Place)
     assert place.engines() == {"a"}
 
 
+def test_a_route_at_rest_costs_no_write(place: Place, operator: OperatorProcess) -> None:
+    place.models("ab")
+    place.route(fallbacks=["b"])
+    place.wait("PrimaryServing", active="a")
+    place.measure("b")
+    place.wait_member("b", "Eligible")
+    place.wait("PrimaryServing", active="a")
+
+    def written() -> dict[str, str]:
+        kinds = ("reflexmodels", "reflexbakeoffs", "services", "deployments", "configmaps", "jobs")
+        return {
+            f"{kind}/{one['metadata']['name']}": one["metadata"]["resourceVersion"]
+            for kind in kinds
+            for one in place.cluster.list(kind, place.namespace)
+        }
+
+    def nudge(word: str) -> None:
+        passes = operator.metric("reflex_reconcile_total")
+        place.annotate("example.com/nudge", word)
+        wait_for(
+            "a pass", lambda: operator.metric("reflex_reconcile_total") > passes, within=WITHIN
+        )
+
+    def resting() -> dict[str, str] | None:
+        before = written()
+        nudge(str(operator.metric("reflex_reconcile_total")))
+        return before if before == written() else None
+
+    wait_for("nothing changes any more", resting, within=WITHIN)
+    status = place.status()
+    writes = operator.metric("reflex_api_requests_total")
+    for number in range(3):
+        nudge(f"again {number}")
+    assert operator.metric("reflex_api_requests_total") - writes <= 4, "only the Lease is renewed"
+    assert place.status() == status
+
+
 def test_a_qualified_fallback_takes_over_and_the_incumbent_comes_back(place: Place) -> None:
     place.models("abc")
     place.bakeoffs.outcomes["b"] = Outcome(passed=Judgement.FAIL)

@@ -347,3 +347,37 @@ def test_a_standing_says_why() -> None:
     assert standing == Standing(
         eligibility=standing.eligibility, message="no bakeoff has measured it"
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "at_once", "hopeless"),
+    [
+        ("EngineGPUOutOfMemory", True, True),
+        ("UnsupportedGPUArch", True, True),
+        ("CUDADriverInsufficient", True, True),
+        ("WrongModelLoaded", True, True),
+        ("NodeNotReady", True, False),
+        ("EngineRestarting", False, False),
+        ("EngineStarting", False, False),
+    ],
+)
+def test_some_reasons_are_not_waited_for(reason: str, at_once: bool, hopeless: bool) -> None:
+    conditions = [{"type": "EngineReady", "status": "False", "reason": reason, "message": "x"}]
+    model = {"spec": {}, "status": {"conditions": conditions}}
+    found = health_of(model, None, [pod(ready=False)], [], NOON)
+    assert bool(found.at_once) is at_once
+    assert bool(found.hopeless) is hopeless
+
+
+@pytest.mark.parametrize(("admission", "hopeless"), [("Enforce", True), ("Warn", False)])
+def test_what_does_not_fit_is_hopeless_only_where_that_is_enforced(
+    admission: str, hopeless: bool
+) -> None:
+    conditions = [
+        {"type": "MemoryFits", "status": "False", "reason": "InsufficientGPUMemory", "message": ""}
+    ]
+    model = {
+        "spec": {"memoryPolicy": {"admission": admission}},
+        "status": {"conditions": conditions},
+    }
+    assert bool(health_of(model, None, [], [], NOON).hopeless) is hopeless
