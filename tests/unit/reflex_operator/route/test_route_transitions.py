@@ -7,7 +7,7 @@ import pytest
 from reflex_api.feedback import FEEDBACK_KEY, RouteFeedback
 from reflex_api.names import ANNOTATION_HOLD, ANNOTATION_MANUAL
 from reflex_api.verdict import Judgement
-from route_states import MINUTE, Outcome, Routes, member
+from route_states import MINUTE, NOON, Outcome, Routes, member
 
 
 def started(**spec: object) -> Routes:
@@ -532,3 +532,15 @@ def test_the_parts_of_a_swap_are_told() -> None:
     last = world.routes["r"]["status"]["lastTransition"]
     assert (last["from"], last["to"], last["reason"]) == ("a", "b", "Failover")
     assert {"startSeconds", "downtimeSeconds", "stopSeconds"} <= last.keys()
+
+
+def test_two_models_that_do_not_start_do_not_alternate() -> None:
+    world = started(failover={"unhealthyAfter": "1s", "failbackAfter": "10m"})
+    world.qualify("b")
+    for name in "ab":
+        world.models[name].restarts = [NOON + timedelta(days=99)] * 3  # always three just now
+        world.die(name)
+    world.later(steps=60)
+    tries = [one for one in world.record().history if not one.ok]
+    assert 2 <= len(tries) <= 8
+    assert world.serving() == ""
