@@ -80,6 +80,7 @@ class RouteObserver:
             nodes=self._store.nodes(),
             evidence=self._own(evidence_name(name), namespace, metadata["uid"]),
             baseline=self._map(evidence_name(baseline), namespace) if baseline else None,
+            partial=self._own(f"{name}.partial", namespace, metadata["uid"]),
             jobs=self._store.run_jobs(key),
             pods=self._store.run_pods(key),
             collected=collected,

@@ -49,6 +49,7 @@ def bakeoff_job(
     runner_image: str,
     keys_secret: str,
     baseline: str,
+    resumed: bool,
 ) -> Manifest:
     """Return one attempt. Attempts are counted by the operator, so a Job runs its pod once.
 
@@ -59,6 +60,7 @@ def bakeoff_job(
         runner_image: holds the agent that compiles; "": none is started beside it.
         keys_secret: Secret with the engine's `api-key`; "": none is needed.
         baseline: ConfigMap with the baseline's artefacts; "": none.
+        resumed: whether an aborted run of the same subject left finished items.
     """
     text = request.model_dump_json(by_alias=True, exclude_none=True)
     labels = _labels(bakeoff)
@@ -81,7 +83,7 @@ def bakeoff_job(
                     "labels": {**labels, LABEL_ENGINE_CLIENT: "true"},
                     "annotations": {ANNOTATION_REQUEST: text},
                 },
-                "spec": _pod(bakeoff, image, runner_image, keys_secret, baseline),
+                "spec": _pod(bakeoff, image, runner_image, keys_secret, baseline, resumed=resumed),
             },
         },
     }
@@ -148,7 +150,13 @@ def partial_map(bakeoff: ReflexBakeoff, *, key: str, items: bytes) -> Manifest:
 
 
 def _pod(
-    bakeoff: ReflexBakeoff, image: str, runner_image: str, keys_secret: str, baseline: str
+    bakeoff: ReflexBakeoff,
+    image: str,
+    runner_image: str,
+    keys_secret: str,
+    baseline: str,
+    *,
+    resumed: bool,
 ) -> Manifest:
     request = {"fieldPath": f"metadata.annotations['{ANNOTATION_REQUEST}']"}
     request_folder, _, request_file = REQUEST_FILE.rpartition("/")
@@ -159,17 +167,15 @@ def _pod(
             "name": "request",
             "downwardAPI": {"items": [{"path": request_file, "fieldRef": request}]},
         },
-        {
-            "name": "partial",
-            "configMap": {"name": partial_name(bakeoff), "optional": True},
-        },
     ]
     mounts: list[Manifest] = [
         {"name": "results", "mountPath": RESULTS_MOUNT},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own emptyDir
         {"name": "request", "mountPath": request_folder, "readOnly": True},
-        {"name": "partial", "mountPath": PARTIAL_MOUNT, "readOnly": True},
     ]
+    if resumed:
+        volumes.append({"name": "partial", "configMap": {"name": partial_name(bakeoff)}})
+        mounts.append({"name": "partial", "mountPath": PARTIAL_MOUNT, "readOnly": True})
     if baseline:
         volumes.append({"name": "baseline", "configMap": {"name": baseline}})
         mounts.append({"name": "baseline", "mountPath": BASELINE_MOUNT, "readOnly": True})

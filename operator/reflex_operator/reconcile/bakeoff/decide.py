@@ -19,6 +19,7 @@ from reflex_api.names import ANNOTATION_EVIDENCE
 from reflex_api.reasons import BakeoffReason
 from reflex_api.verdict import Judgement, Overall, Verdict, Why
 from reflex_operator.builders.bakeoff import (
+    ANNOTATION_KEY,
     bakeoff_job,
     evidence_map,
     partial_map,
@@ -165,6 +166,7 @@ def _start(
         runner_image=snapshot.defaults.image_runner,
         keys_secret=subject.secret,
         baseline=snapshot.baseline["metadata"]["name"] if snapshot.baseline else "",
+        resumed=_partial_key(snapshot.partial) == subject.key,
     )
     policy = results_policy(bakeoff, operator_namespace=snapshot.defaults.operator_namespace)
     if snapshot.refusal:
@@ -279,6 +281,12 @@ def _baseline_id(baseline: Manifest | None) -> str:
         return EvidenceNote.model_validate_json(text.get(ANNOTATION_EVIDENCE, "")).id
     except ValidationError:
         return ""
+
+
+def _partial_key(partial: Manifest | None) -> str | None:
+    """Return the subject of an aborted run's items: they count for no other."""
+    annotations = ((partial or {}).get("metadata") or {}).get("annotations") or {}
+    return annotations.get(ANNOTATION_KEY)
 
 
 def _with(plan: BakeoffPlan, **changes: object) -> BakeoffPlan:

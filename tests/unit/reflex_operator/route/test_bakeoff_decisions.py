@@ -240,6 +240,19 @@ def test_an_engine_that_is_taken_away_leaves_the_finished_items() -> None:
     assert [one["metadata"]["name"] for one in plan.apply] == ["run.partial"]
     assert len(plan.delete) == 1
     assert run.reason == "WaitingForModel"
+    run.world.settle()
+    run.kept = True
+    run.step()
+    volumes = run.jobs[-1]["spec"]["template"]["spec"]["volumes"]
+    assert "partial" in [one["name"] for one in volumes]
+
+
+def test_items_of_another_subject_are_not_resumed() -> None:
+    run = Bakeoff()
+    run.maps["run.partial"] = {"metadata": {"annotations": {"reflexstack.dev/evidence-key": "x"}}}
+    run.step()
+    volumes = run.jobs[-1]["spec"]["template"]["spec"]["volumes"]
+    assert "partial" not in [one["name"] for one in volumes]
 
 
 def test_a_crash_of_the_engine_alone_ends_nothing() -> None:

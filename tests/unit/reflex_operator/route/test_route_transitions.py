@@ -371,6 +371,7 @@ def test_a_route_that_waits_does_not_take_the_room_of_a_swap() -> None:
     world.add_route("r", primary="a", fallbacks=["b"])
     world.add_route("s", primary="c", fallbacks=[])
     world.settle()
+    world.routes = {"s": world.routes["s"], "r": world.routes["r"]}  # it looks first
     world.ask_for("b")
     world.settle()
     assert world.member("b")["eligibility"] == "Eligible"
