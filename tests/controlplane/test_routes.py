@@ -10,7 +10,6 @@ import signal
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -436,12 +435,9 @@ def test_a_tampered_artefact_is_measured_once_more(place: Place) -> None:
     assert [one.attempt for one in place.bakeoffs.requests] == [0, 1]
 
 
+@pytest.mark.parametrize("step", ["routing stopped", "the next engine comes"])
 def test_an_operator_that_is_killed_in_a_swap_ends_it(
-    place: Place,
-    cluster: Cluster,
-    operator: OperatorProcess,
-    engine: scripted_engine.ScriptedEngine,
-    tmp_path: Path,
+    place: Place, operator: OperatorProcess, step: str
 ) -> None:
     place.models("ab")
     place.route(fallbacks=["b"])
@@ -450,7 +446,11 @@ def test_an_operator_that_is_killed_in_a_swap_ends_it(
     place.wait_member("b", "Eligible")
     place.wait("PrimaryServing", active="a")
     place.kill("a")
-    wait_for("routing stops", lambda: place.selected() == "", within=WITHIN, every=0.05)
+    reached = {
+        "routing stopped": lambda: place.selected() == "",
+        "the next engine comes": lambda: "b" in place.engines(),
+    }[step]
+    wait_for(step, reached, within=WITHIN, every=0.05)
     operator.stop(signal.SIGKILL)
     seen: list[set[str]] = []
     operator.start(within=60)

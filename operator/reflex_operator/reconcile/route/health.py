@@ -85,7 +85,7 @@ def health_of(
     return Health(
         well=False,
         revision=_revision(newest) if newest else "",
-        since=_since(deployment, current),
+        since=_since(model, deployment, current),
         at_once=at_once,
         hopeless=reason.value if reason in HOPELESS else "",
         reason=reason.value if reason else "",
@@ -129,8 +129,13 @@ def _told(model: Manifest | None) -> Reason | None:
     return None
 
 
-def _since(deployment: Manifest | None, pods: Sequence[Manifest]) -> datetime | None:
-    """Return since when nothing serves: the earliest moment that pods and Deployment tell of."""
+def _since(
+    model: Manifest | None, deployment: Manifest | None, pods: Sequence[Manifest]
+) -> datetime | None:
+    """Return since when nothing serves: the earliest moment that pods and Deployment tell of.
+
+    Where both are missing, the model's own condition has to do.
+    """
     found = []
     for pod in pods:
         for condition in (pod.get("status") or {}).get("conditions") or []:
@@ -139,6 +144,10 @@ def _since(deployment: Manifest | None, pods: Sequence[Manifest]) -> datetime | 
     for condition in ((deployment or {}).get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Available" and condition.get("status") == "False":
             found.append(parse_time(condition.get("lastTransitionTime")))
+    if not found:
+        for condition in ((model or {}).get("status") or {}).get("conditions") or []:
+            if condition.get("type") == "Ready" and condition.get("status") == "False":
+                found.append(parse_time(condition.get("lastTransitionTime")))
     return min((one for one in found if one), default=None)
 
 

@@ -335,6 +335,13 @@ def test_health_is_read_from_pods() -> None:
     assert not sick.at_once
 
 
+def test_an_engine_without_pod_and_deployment_is_unwell_since_its_model_says_so() -> None:
+    since = states.timestamp(NOON - 9 * MINUTE)
+    ready = {"type": "Ready", "status": "False", "reason": "ApplyFailed", "message": ""}
+    model = {"status": {"conditions": [{**ready, "lastTransitionTime": since}]}}
+    assert health_of(model, None, [], [], NOON).since == NOON - 9 * MINUTE
+
+
 def test_the_third_restart_within_ten_minutes_is_not_waited_for() -> None:
     times = [NOON - 9 * MINUTE, NOON - 5 * MINUTE, NOON - MINUTE]
     assert health_of(None, None, [pod(ready=False)], times, NOON).at_once
