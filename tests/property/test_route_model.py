@@ -45,27 +45,45 @@ class RouteMachine(RuleBasedStateMachine):
 
     world: Routes
 
-    @initialize(failover=failovers, evaluation=evaluations, room=st.sampled_from([1, 1, 2]))
-    def begin(self, failover: dict[str, Any], evaluation: dict[str, Any], room: int) -> None:
-        self.world = Routes(
-            MEMBERS,
-            failover=failover,
-            evaluation=evaluation,
-            promotion={"cooldown": "1h", "soak": "10m"},
-            slot={"name": "gpu0", "maxResident": room},
-        )
+    @initialize(
+        failover=failovers,
+        evaluation=evaluations,
+        room=st.sampled_from([1, 1, 2]),
+        shared=st.booleans(),
+    )
+    def begin(
+        self, failover: dict[str, Any], evaluation: dict[str, Any], room: int, shared: bool
+    ) -> None:
+        self.world = Routes(MEMBERS + "d", route=False)
+        spec = {
+            "failover": failover,
+            "evaluation": evaluation,
+            "promotion": {"cooldown": "1h", "soak": "10m"},
+            "slot": {"name": "gpu0", "maxResident": room},
+        }
+        self.world.add_route("r", primary="a", fallbacks=["b", "c"], **spec)
+        if shared:
+            self.world.add_route("s", primary="d", fallbacks=[], **spec)
 
-    @rule(parts=st.sampled_from([0, 1, 2, 9, 9, 9]))
-    def route(self, parts: int) -> None:
-        self.world.route_pass(parts=parts)
+    @rule(parts=st.sampled_from([0, 1, 2, 9, 9, 9]), name=st.sampled_from("rrs"))
+    def route(self, parts: int, name: str) -> None:
+        if name in self.world.routes:
+            self.world.route_pass(name, parts=parts)
 
-    @rule(name=names)
+    @rule(name=st.sampled_from(MEMBERS + "d"))
     def model(self, name: str) -> None:
         self.world.model_pass(name)
 
-    @rule(name=names)
+    @rule(name=st.sampled_from(MEMBERS + "d"))
     def kubelet(self, name: str) -> None:
         self.world.kubelet(name)
+
+    @rule(slot=st.sampled_from(["gpu0", "gpu1"]))
+    def slot(self, slot: str) -> None:
+        # Into a full slot an edit may put too much for a moment: that has a test of its own.
+        if "s" in self.world.routes and not self.world.models["d"].occupies:
+            room = self.world.routes["r"]["spec"]["slot"]["maxResident"]
+            self.world.edit("s", slot={"name": slot, "maxResident": room})
 
     @rule()
     def settle(self) -> None:

@@ -25,6 +25,8 @@ def choose(facts: Facts) -> Step:
     active = facts.active
     if active is None:
         return _without_active(facts)
+    if len(facts.elders) >= facts.room:
+        return _yield(facts)
     if active.name not in facts.record.residents:
         return _readmit(facts, active)
     rules = (_manual, _rollback, _failover, _follow, _held, _failback, _promotion)
@@ -77,6 +79,17 @@ def _without_active(facts: Facts) -> Step:
             words=f"{', '.join(facts.strangers)} of another route",
         )
     return begin(facts, kind=kind, to=chosen, message=words)
+
+
+def _yield(facts: Facts) -> Step:
+    """Leave a slot that older routes fill: an edit put more into it than fits."""
+    record = facts.record.model_copy(update={"residents": ()})
+    return Step(
+        record=record,
+        routing=without(facts.routing),
+        deferred=RouteReason.SLOT_HELD,
+        words=f"{', '.join(facts.elders)} of an older route",
+    )
 
 
 def _readmit(facts: Facts, active: Member) -> Step:

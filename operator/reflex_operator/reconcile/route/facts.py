@@ -85,6 +85,7 @@ class Facts:
     route: ReflexRoute
     members: Mapping[str, Member]  # of this route, in the order of the spec
     strangers: tuple[str, ...]  # models of other routes that hold room in the slot
+    elders: tuple[str, ...]  # those of them that belong to older routes
     neighbours: tuple[str, ...]  # all models of other routes in the slot
     room: int  # engines that the slot holds
     record: RouteRecord
@@ -131,10 +132,12 @@ def facts_of(snapshot: RouteSnapshot, route: ReflexRoute, now: datetime) -> Fact
     members = {name: _member(snapshot, route, name, routes, now) for name in route.spec.members}
     record = record_of(snapshot.service)
     incumbent = _incumbent(record, route)
+    strangers = _strangers(snapshot, sharing, members)
     return Facts(
         route=route,
         members=members,
-        strangers=_strangers(snapshot, sharing, members),
+        strangers=tuple(strangers),
+        elders=tuple(name for name, older in strangers.items() if older),
         neighbours=_neighbours(sharing, members),
         room=membership.room_of([snapshot.route, *(peer.route for peer in sharing)]),
         record=record or _recovered(members),
@@ -238,10 +241,10 @@ def _recovered(members: Mapping[str, Member]) -> RouteRecord:
 
 def _strangers(
     snapshot: RouteSnapshot, sharing: tuple[PeerRoute, ...], own: Mapping[str, Member]
-) -> tuple[str, ...]:
-    """Return the models of other routes that hold room in the slot."""
+) -> dict[str, bool]:
+    """Return the models of other routes that hold room, and whether their route is older."""
     routes = [snapshot.route, *(peer.route for peer in snapshot.peers)]
-    found: dict[str, None] = {}
+    found: dict[str, bool] = {}
     for peer in sharing:
         residents = membership.residents_of(peer)
         for name in membership.names_in(peer.route):
@@ -253,8 +256,8 @@ def _strangers(
             live = objects.deployment
             runs = live is not None and int(live["spec"].get("replicas", 1)) > 0
             if name in residents or runs or objects.pods:
-                found[name] = None
-    return tuple(found)
+                found[name] = membership.is_older(peer.route, snapshot.route)
+    return found
 
 
 def _ended_engines(snapshot: RouteSnapshot, members: Mapping[str, Member]) -> dict[str, datetime]:

@@ -38,6 +38,11 @@ def owner_of(model: str, routes: Iterable[Manifest]) -> Manifest | None:
     return min(claims, key=_age, default=None)
 
 
+def is_older(one: Manifest, other: Manifest) -> bool:
+    """Return whether a route goes before another one."""
+    return _age(one) < _age(other)
+
+
 def same_slot(route: Manifest, peers: Iterable[PeerRoute]) -> tuple[PeerRoute, ...]:
     """Return the other routes that share a route's slot."""
     slot = slot_of(route)

@@ -366,6 +366,22 @@ def test_two_routes_of_one_slot_never_run_two_engines() -> None:
     assert world.serving("s") == "c"
 
 
+def test_the_younger_route_leaves_a_slot_that_an_edit_overfilled() -> None:
+    world = Routes("ac", route=False)
+    world.add_route("r", primary="a", fallbacks=[])
+    world.add_route("s", primary="c", fallbacks=[], slot={"name": "gpu1"})
+    world.settle()
+    assert (world.serving("r"), world.serving("s")) == ("a", "c")
+    world.edit("s", slot={"name": "gpu0"})
+    world.check = lambda: None  # type: ignore[method-assign]
+    world.settle()
+    assert (world.serving("r"), world.serving("s")) == ("a", "")
+    assert not world.models["c"].occupies
+    world.edit("s", slot={"name": "gpu1"})
+    world.settle()
+    assert world.serving("s") == "c"
+
+
 def test_a_route_that_waits_does_not_take_the_room_of_a_swap() -> None:
     world = Routes("abc", route=False)
     world.add_route("r", primary="a", fallbacks=["b"])
