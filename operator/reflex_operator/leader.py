@@ -97,7 +97,7 @@ class Leader:
             store=self._store,
             queue=self._queue,
             observer=observer,
-            routes=RouteObserver(self._store, restarts, self._idle, defaults),
+            routes=RouteObserver(self._store, restarts, self._idle, self._prober, defaults),
             applier=applier,
             idle=self._idle,
             collector=self._collector,

@@ -11,6 +11,7 @@ from reflex_api.names import (
 )
 from reflex_operator.idleness import IdleWatcher
 from reflex_operator.manifest import Manifest, ObjectRef, owned_by
+from reflex_operator.probe import Prober
 from reflex_operator.reconcile.bakeoff.snapshot import BakeoffSnapshot, Collected
 from reflex_operator.reconcile.plan import BakeoffKey, EngineDefaults, ModelKey, RouteKey
 from reflex_operator.reconcile.route import membership
@@ -24,8 +25,14 @@ class RouteObserver:
     """Looks at the store; nothing here asks the API server."""
 
     def __init__(
-        self, store: Store, restarts: Restarts, idle: IdleWatcher, defaults: EngineDefaults
+        self,
+        store: Store,
+        restarts: Restarts,
+        idle: IdleWatcher,
+        prober: Prober,
+        defaults: EngineDefaults,
     ) -> None:
+        self._prober = prober
         self._store = store
         self._restarts = restarts
         self._idle = idle
@@ -112,8 +119,13 @@ class RouteObserver:
             model=manifest,
             deployment=live if ours else None,
             pods=pods,
+            settings=self._settings(key, pods),
             restarts=self._restarts.of(pods),
         )
+
+    def _settings(self, key: ModelKey, pods: tuple[Manifest, ...]) -> str:
+        results = self._prober.results(key, {pod["metadata"]["uid"] for pod in pods})
+        return next((one.settings for one in results if one.settings), "")
 
     def _service(self, route: Manifest) -> Manifest | None:
         metadata = route["metadata"]

@@ -92,6 +92,7 @@ class ProbeResult:
     evidence: str = ""
     memory: EngineMemory | None = None
     engine_version: str = ""
+    settings: str = ""  # digest of what the engine resolved its arguments to
     failures: int = 0  # in a row, for this incarnation
 
 

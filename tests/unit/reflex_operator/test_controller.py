@@ -99,7 +99,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
             store=store,
             queue=queue,
             observer=observer,
-            routes=RouteObserver(store, restarts, idle, defaults),
+            routes=RouteObserver(store, restarts, idle, prober, defaults),
             applier=applier,
             idle=idle,
             collector=Collector(answered=queue.add),

@@ -54,6 +54,7 @@ class Subject:
     ready: bool = True
     inputs: EvidenceInputs | None = None
     image_id: str = ""
+    settings: str = ""
     words: str = ""
 
     @property
@@ -127,6 +128,7 @@ def _subject(snapshot: BakeoffSnapshot, bakeoff: ReflexBakeoff, now: datetime) -
         ready=health.well and inputs is not None,
         inputs=inputs,
         image_id=health.image_id,
+        settings=objects.settings,
         words="" if health.well else f"{name} does not run",
     )
 
@@ -236,6 +238,7 @@ def _keep(
         expires_at=finished + bakeoff.spec.valid_for,
         baseline=run.baseline,
         image_id=subject.image_id,
+        settings=subject.settings,
     )
     same = subject.inputs is not None and subject.key == run.key
     inputs = subject.inputs.model_dump_json(by_alias=True) if same and subject.inputs else ""

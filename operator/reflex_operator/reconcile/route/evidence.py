@@ -36,6 +36,8 @@ class EvidenceNote(BaseModel):
     """Id of the evidence that it was compared with."""
     image_id: str = ""
     """Of the engine, as the node reported it."""
+    settings: str = ""
+    """Digest of what the engine had resolved its arguments to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,12 @@ def read(manifest: Manifest) -> Evidence | None:
 
 
 def judge(
-    evidence: Evidence | None, inputs: EvidenceInputs | None, image_id: str, now: datetime
+    evidence: Evidence | None,
+    inputs: EvidenceInputs | None,
+    image_id: str,
+    now: datetime,
+    *,
+    settings: str = "",
 ) -> Standing:
     """Return what the evidence lets its model do.
 
@@ -116,11 +123,12 @@ def judge(
         inputs: what would be measured now; None: nothing was rendered yet.
         image_id: of the engine that runs now; "": none runs.
         now: the time.
+        settings: digest of that engine's settings; "": not known.
     """
     if evidence is None or evidence.qualification is Judgement.ERROR:
         why = "the last bakeoff measured nothing" if evidence else "no bakeoff has measured it"
         return Standing(eligibility=Eligibility.UNQUALIFIED, message=why)
-    differs = _differences(evidence, inputs, image_id)
+    differs = _differences(evidence, inputs, image_id, settings)
     if differs:
         return Standing(
             eligibility=Eligibility.STALE,
@@ -166,10 +174,11 @@ def note_of(note: EvidenceNote) -> str:
 
 
 def _differences(
-    evidence: Evidence, inputs: EvidenceInputs | None, image_id: str
+    evidence: Evidence, inputs: EvidenceInputs | None, image_id: str, settings: str
 ) -> tuple[str, ...]:
-    known = evidence.note.image_id
-    moved = ("engineImage",) if known and image_id and known != image_id else ()
+    seen = {"engineImage": (evidence.note.image_id, image_id)}
+    seen["serverInfo"] = (evidence.note.settings, settings)
+    moved = tuple(name for name, (was, now) in seen.items() if was and now and was != now)
     if inputs is None:
         return moved
     if evidence.inputs is None:

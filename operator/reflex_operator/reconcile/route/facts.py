@@ -199,7 +199,8 @@ def _member(
         harness=snapshot.defaults.harness,
     )
     evidence = newest(snapshot.evidence, name)
-    standing = judge(evidence, inputs, health.image_id, now)
+    settings = objects.settings if health.well else ""
+    standing = judge(evidence, inputs, health.image_id, now, settings=settings)
     if health.hopeless and not health.well:
         words = health.reason or health.hopeless
         standing = Standing(eligibility=Eligibility.UNFIT, message=words[:256])

@@ -15,6 +15,7 @@ class MemberObjects:
     model: Manifest | None = None
     deployment: Manifest | None = None
     pods: tuple[Manifest, ...] = ()  # engines, whatever their revision
+    settings: str = ""  # digest of the verified engine's settings; "": not known
     restarts: tuple[datetime, ...] = ()  # of the engine's container, as far as they were watched
 
 

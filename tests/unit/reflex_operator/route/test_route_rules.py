@@ -14,6 +14,7 @@ from reflex_api.names import ANNOTATION_EVIDENCE, LABEL_REVISION
 from reflex_api.route_spec import Window
 from reflex_api.route_status import TransitionKind
 from reflex_api.verdict import Judgement
+from reflex_operator.engines import server_info
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile.route import membership, windows, wishes
 from reflex_operator.reconcile.route.evidence import Standing, judge, newest, read
@@ -251,6 +252,27 @@ def test_evidence_is_stale_by_another_image_behind_the_same_tag() -> None:
     assert judge(found, found.inputs, "sha256:one", NOON).eligibility == "Eligible"
     assert judge(found, found.inputs, "", NOON).eligibility == "Eligible"
     assert judge(found, found.inputs, "sha256:two", NOON).eligibility == "Stale"
+
+
+def test_evidence_is_stale_by_other_settings_of_the_engine() -> None:
+    world = world_with_evidence()
+    manifest = copy.deepcopy(world.evidence[0])
+    text = manifest["metadata"]["annotations"][ANNOTATION_EVIDENCE]
+    manifest["metadata"]["annotations"][ANNOTATION_EVIDENCE] = text.replace(
+        '"id"', '"settings": "one", "id"'
+    )
+    found = read(manifest)
+    assert found is not None
+    for settings, expected in (("one", "Eligible"), ("", "Eligible"), ("two", "Stale")):
+        assert judge(found, found.inputs, "", NOON, settings=settings).eligibility == expected
+
+
+def test_the_settings_digest_leaves_keys_ports_and_seeds_out() -> None:
+    body = {"version": "0.5.23", "kv_cache_dtype": "auto", "page_size": 1}
+    found = server_info.settings({**body, "api_key": "secret", "port": 1, "random_seed": 7})
+    assert found == server_info.settings(body) != ""
+    assert server_info.settings({**body, "kv_cache_dtype": "fp8_e4m3"}) != found
+    assert server_info.settings({"version": "scripted"}) == ""
 
 
 @pytest.mark.parametrize(
