@@ -5,7 +5,7 @@ What is measured or tested with it says nothing about SGLang.
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,6 +21,8 @@ class ScriptedEngine:
         self.asked = 0
         self.base_url = ""
         self.progress: dict[str, Any] = {}  # of every download; none: HTTP 200 without a form
+        # What bakeoffs' pods serve, by uid and name of the file; None: there is none.
+        self.artefacts: Callable[[str, str], bytes | None] = lambda _uid, _name: None
 
     def respond(self, path: str) -> dict[str, Any]:
         """Return the body for a path."""
@@ -54,7 +56,19 @@ def serving(names: set[str]) -> Iterator[ScriptedEngine]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = answer  # noqa: N815
+        def serve(self) -> None:
+            pod = self.headers.get("X-Reflex-Bakeoff")
+            if pod is None:
+                self.answer()
+                return
+            body = engine.artefacts(pod, self.path.removeprefix("/"))
+            self.send_response(200 if body is not None else 404)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        do_GET = serve  # noqa: N815
+        do_POST = do_DELETE = answer  # noqa: N815
 
         def handle(self) -> None:
             with suppress(ConnectionError):  # whoever asked has gone away

@@ -213,6 +213,7 @@ class World:
     report: WeightsReport | None = None
     asked: int = 0
     result: WeightsResult = SUCCESS  # of every download
+    wanted: bool | None = False  # by a route
 
     def child(self, kind: str) -> Manifest | None:
         return next((one for ref, one in self.children.items() if ref.kind == kind), None)
@@ -253,6 +254,7 @@ class World:
             probes=tuple(self.probes.values()),
             autopsies=tuple(self.autopsies),
             refusal=self.refusal,
+            wanted=self.wanted,
         )
 
     def _nodes(self) -> dict[str, Manifest]:

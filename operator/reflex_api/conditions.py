@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from reflex_api.reasons import BakeoffCondition, BakeoffReason, RouteCondition, RouteReason
+
 MESSAGE_LIMIT = 256
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -110,9 +112,9 @@ class Reason(StrEnum):
 class Condition:
     """One metav1 condition; its time is UTC, whole seconds as in the API."""
 
-    type: ConditionType
+    type: ConditionType | RouteCondition | BakeoffCondition
     status: ConditionStatus
-    reason: Reason
+    reason: Reason | RouteReason | BakeoffReason
     message: str
     observed_generation: int
     last_transition_time: datetime

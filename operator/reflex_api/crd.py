@@ -4,15 +4,22 @@
 """
 
 import argparse
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from reflex_api import bakeoff, route
+from reflex_api.bakeoff_spec import ReflexBakeoffSpec
+from reflex_api.bakeoff_status import ReflexBakeoffStatus
 from reflex_api.model import KIND, PLURAL
 from reflex_api.names import GROUP, VERSION
-from reflex_api.rules import RULES, Rule
+from reflex_api.route_spec import ReflexRouteSpec
+from reflex_api.route_status import ReflexRouteStatus
+from reflex_api.rules import RULES, ApiModel, Rule
 from reflex_api.schema import Schema, structural
 from reflex_api.spec import ReflexModelSpec
 from reflex_api.status import ReflexModelStatus
@@ -25,17 +32,6 @@ _HEADER: Final = """\
 # Do not edit: change the models and generate again.
 """
 
-_NAME: Final = Rule(
-    rule=(
-        "self.metadata.name.size() <= 50"
-        " && self.metadata.name.matches('^[a-z]([a-z0-9.-]*[a-z0-9])?$')"
-    ),
-    message=(
-        "metadata.name must start with a letter, hold only a-z, 0-9, dots and hyphens, and have at"
-        " most 50 characters: rename it"
-    ),
-)
-
 _COLUMNS: Final = (
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
@@ -47,44 +43,119 @@ _COLUMNS: Final = (
     ("Endpoint", "string", ".status.endpoint", 1),
     ("Age", "date", ".metadata.creationTimestamp", 0),
 )
+_ROUTE_COLUMNS: Final = (
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
+    ("Active", "string", ".status.active.model", 0),
+    ("Incumbent", "string", ".status.incumbent", 0),
+    ("Qualified", "string", '.status.conditions[?(@.type=="Qualified")].status', 0),
+    ("Degraded", "string", '.status.conditions[?(@.type=="Degraded")].status', 1),
+    ("Slot", "string", ".spec.slot.name", 1),
+    ("Endpoint", "string", ".status.endpoint", 1),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+)
+_BAKEOFF_COLUMNS: Final = (
+    ("Model", "string", ".spec.modelRef.name", 0),
+    ("Suite", "string", ".spec.gate.suite", 0),
+    ("Verdict", "string", ".status.verdict", 0),
+    ("Superiority", "string", ".status.superiority", 0),
+    ("Pass@1", "string", ".status.passAt1", 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Complete")].reason', 0),
+    ("Expires", "string", ".status.expiresAt", 1),
+    ("Evidence", "string", ".status.evidenceId", 1),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One kind and what its definition is made of."""
+
+    kind: str
+    plural: str
+    short: str
+    about: str
+    spec: type[ApiModel]
+    status: type[ApiModel]
+    columns: tuple[tuple[str, str, str, int], ...]
+    longest_name: int
+    scale: bool = False
+
+
+RESOURCES: Final = (
+    Resource(
+        kind=KIND,
+        plural=PLURAL,
+        short="rm",
+        about="One model, served by SGLang: which weights, on which engine, with which memory.",
+        spec=ReflexModelSpec,
+        status=ReflexModelStatus,
+        columns=_COLUMNS,
+        longest_name=50,
+        scale=True,
+    ),
+    Resource(
+        kind=route.KIND,
+        plural=route.PLURAL,
+        short="rr",
+        about="One stable address: which models may serve it, in which order, on what evidence.",
+        spec=ReflexRouteSpec,
+        status=ReflexRouteStatus,
+        columns=_ROUTE_COLUMNS,
+        longest_name=50,
+    ),
+    Resource(
+        kind=bakeoff.KIND,
+        plural=bakeoff.PLURAL,
+        short="rb",
+        about="One measurement of a model and its verdict. Its spec is immutable.",
+        spec=ReflexBakeoffSpec,
+        status=ReflexBakeoffStatus,
+        columns=_BAKEOFF_COLUMNS,
+        longest_name=63,
+    ),
+)
 
 
 def reflex_model() -> Schema:
     """Return the CustomResourceDefinition of ReflexModel."""
+    return definition(RESOURCES[0])
+
+
+def definition(resource: Resource) -> Schema:
+    """Return the CustomResourceDefinition of a kind."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{resource.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": "reflexmodel",
-                "shortNames": ["rm"],
+                "kind": resource.kind,
+                "listKind": f"{resource.kind}List",
+                "plural": resource.plural,
+                "singular": resource.kind.lower(),
+                "shortNames": [resource.short],
                 "categories": ["reflex"],
             },
-            "versions": [_version()],
+            "versions": [_version(resource)],
         },
     }
 
 
-def _version() -> dict[str, Any]:
+def _version(resource: Resource) -> dict[str, Any]:
+    scale = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
     return {
         "name": VERSION,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": _root()},
-        "subresources": {
-            "status": {},
-            "scale": {
-                "specReplicasPath": ".spec.replicas",
-                "statusReplicasPath": ".status.replicas",
-                "labelSelectorPath": ".status.selector",
-            },
-        },
+        "schema": {"openAPIV3Schema": _root(resource)},
+        "subresources": {"status": {}, **({"scale": scale} if resource.scale else {})},
         "additionalPrinterColumns": [
             {
                 "name": name,
@@ -92,47 +163,75 @@ def _version() -> dict[str, Any]:
                 "jsonPath": path,
                 **({"priority": priority} if priority else {}),
             }
-            for name, kind, path, priority in _COLUMNS
+            for name, kind, path, priority in resource.columns
         ],
     }
 
 
-def _root() -> Schema:
+def _root(resource: Resource) -> Schema:
     return {
         "type": "object",
-        "description": "One model, served by SGLang: which weights, on which engine, with which"
-        " memory.",
+        "description": resource.about,
         "properties": {
             "apiVersion": {
                 "type": "string",
                 "description": f"Version of this schema: {GROUP}/{VERSION}.",
                 "maxLength": 64,
             },
-            "kind": {"type": "string", "description": f"Always {KIND}.", "maxLength": 64},
+            "kind": {
+                "type": "string",
+                "description": f"Always {resource.kind}.",
+                "maxLength": 64,
+            },
             "metadata": {"type": "object"},
-            "spec": structural(ReflexModelSpec, description="What the user asks for."),
+            "spec": structural(resource.spec, description="What the user asks for."),
             "status": structural(
-                ReflexModelStatus,
+                resource.status,
                 description="What the operator saw and did. Deleting it loses nothing.",
             ),
         },
         "required": ["spec"],
-        RULES: [_NAME.to_schema()],
+        RULES: [_name_rule(resource.longest_name).to_schema()],
     }
+
+
+def _name_rule(longest: int) -> Rule:
+    return Rule(
+        rule=(
+            f"self.metadata.name.size() <= {longest}"
+            " && self.metadata.name.matches('^[a-z]([a-z0-9.-]*[a-z0-9])?$')"
+        ),
+        message=(
+            "metadata.name must start with a letter, hold only a-z, 0-9, dots and hyphens, and have"
+            f" at most {longest} characters: rename it"
+        ),
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 and kubectl take for a truth value, and PyYAML does not: a field `n`."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
 
 
 def render(definition: Schema) -> str:
     """Return the file's text: same models, same bytes."""
     # What holds only scalars is one line: indentation would be a third of the file.
-    body = yaml.safe_dump(
-        definition, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None
+    body = yaml.dump(
+        definition,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
+        default_flow_style=None,
     )
     return _HEADER + body
 
 
 def files() -> dict[str, str]:
     """Return the name and text of each generated file."""
-    return {f"{GROUP}_{PLURAL}.yaml": render(reflex_model())}
+    return {f"{GROUP}_{one.plural}.yaml": render(definition(one)) for one in RESOURCES}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -24,7 +24,7 @@ class QualityGate(ApiModel):
         description="Least share repaired within the loop's tries. Default: reported only.",
     )
     looks: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=2000, description="Items.")], ...],
+        tuple[Annotated[int, Field(ge=1, le=2000, description="Number of items.")], ...],
         Field(
             min_length=1,
             max_length=MOST_LOOKS,
@@ -160,12 +160,18 @@ class GateSpec(ApiModel):
         max_length=63,
         description="Shown with every verdict; the demo's gate says demo here. Default: none.",
     )
-    quality: QualityGate = Field(default_factory=QualityGate, description="Repairs.")
-    superiority: SuperiorityGate = Field(
-        default_factory=SuperiorityGate, description="Against the incumbent."
+    quality: QualityGate = Field(
+        default_factory=QualityGate, description="Repairing compile errors."
     )
-    answers: AnswersGate = Field(default_factory=AnswersGate, description="Form of the answers.")
-    latency: LatencyGate = Field(default_factory=LatencyGate, description="Times.")
-    throughput: ThroughputGate = Field(default_factory=ThroughputGate, description="Speed.")
-    errors: ErrorsGate = Field(default_factory=ErrorsGate, description="Failures.")
-    cache: CacheGate = Field(default_factory=CacheGate, description="Prefix reuse.")
+    superiority: SuperiorityGate = Field(
+        default_factory=SuperiorityGate, description="Comparison with the incumbent."
+    )
+    answers: AnswersGate = Field(
+        default_factory=AnswersGate, description="The form of the answers."
+    )
+    latency: LatencyGate = Field(default_factory=LatencyGate, description="Times to answer.")
+    throughput: ThroughputGate = Field(
+        default_factory=ThroughputGate, description="Speed of one stream."
+    )
+    errors: ErrorsGate = Field(default_factory=ErrorsGate, description="Requests that fail.")
+    cache: CacheGate = Field(default_factory=CacheGate, description="Reuse of prompt prefixes.")

@@ -5,11 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
-from pydantic import ValidationError
-
-from reflex_api.conditions import parse_time
 from reflex_api.engine import Device, EngineSpec
-from reflex_api.errors import Problem, SpecError
+from reflex_api.resource import metadata_of, parse_as
 from reflex_api.spec import Activation, Admission, ReflexModelSpec
 
 __all__ = [
@@ -52,7 +49,7 @@ class ReflexModel:
             SpecError: its spec is not one that this version can read. `SpecError.problems` names
                 the fields.
         """
-        meta = _meta(manifest)
+        meta = metadata_of(manifest)
         spec = parse_spec(manifest.get("spec"))
         if not spec.served_name:
             spec = spec.model_copy(update={"served_name": meta["name"]})
@@ -65,35 +62,4 @@ def parse_spec(spec: object) -> ReflexModelSpec:
     Raises:
         SpecError: it is not one that this version can read.
     """
-    try:
-        return ReflexModelSpec.model_validate(spec if spec is not None else {}, extra="ignore")
-    except ValidationError as error:
-        raise SpecError(tuple(_problem(entry) for entry in error.errors())) from None
-
-
-def _meta(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = manifest.get("metadata") or {}
-    return {
-        "name": str(metadata.get("name", "")),
-        "namespace": str(metadata.get("namespace", "")),
-        "uid": str(metadata.get("uid", "")),
-        "generation": int(metadata.get("generation", 0)),
-        "creation_timestamp": parse_time(metadata.get("creationTimestamp")),
-        "deletion_timestamp": parse_time(metadata.get("deletionTimestamp")),
-        "annotations": metadata.get("annotations") or {},
-        "status": manifest.get("status") or {},
-    }
-
-
-def _problem(entry: Mapping[str, Any]) -> Problem:
-    """Return one finding of pydantic in our words: the field first, no Python terms."""
-    path = "spec"
-    for part in entry["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    cause = (entry.get("ctx") or {}).get("error")
-    if isinstance(cause, ValueError):
-        text = str(cause)
-        text = text.replace("{field}", path) if "{field}" in text else f"spec: {text}"
-    else:
-        text = f"{path}: {entry['msg']}"
-    return Problem(field=path, text=text)
+    return parse_as(ReflexModelSpec, spec)

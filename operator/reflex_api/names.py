@@ -22,6 +22,17 @@ ANNOTATION_CACHE_OF: Final = f"{GROUP}/cache-of"
 LABEL_ENGINE_CLIENT: Final = f"{GROUP}/engine-client"
 """Pods with this label set to "true" may reach the engines of their namespace."""
 
+LABEL_ROUTE: Final = f"{GROUP}/route"
+"""On the Service and the bakeoffs of a ReflexRoute: its name."""
+LABEL_BAKEOFF: Final = f"{GROUP}/bakeoff"
+"""On the Job, pod and ConfigMaps of a ReflexBakeoff: its name."""
+LABEL_EVIDENCE_OF: Final = f"{GROUP}/evidence-of"
+"""On an evidence ConfigMap: the ReflexModel that was measured."""
+LABEL_FEEDBACK: Final = f"{GROUP}/feedback-of"
+"""On the ConfigMap in which reflex-loop reports about a ReflexRoute: its name."""
+LABEL_STOPPED: Final = f"{GROUP}/routing-stopped"
+"""Only in a stable Service's selector, and on no pod: nothing is selected while it is there."""
+
 READINESS_GATE: Final = f"{GROUP}/Verified"
 """Pod condition that the operator sets after a verified generation."""
 
@@ -31,6 +42,15 @@ ANNOTATION_LAST_GOOD: Final = f"{GROUP}/last-good"
 """On a Deployment: the last revision that was verified, as JSON."""
 ANNOTATION_FAILED: Final = f"{GROUP}/failed-revision"
 """On a Deployment: the revision that failed and is not tried again, as JSON."""
+
+ANNOTATION_RECORD: Final = f"{GROUP}/route-record"
+"""On a stable Service: residents, incumbent, the swap in progress and past ones, as JSON."""
+ANNOTATION_HOLD: Final = f"{GROUP}/hold"
+"""On a ReflexRoute: no promotion, failback or evaluation. Text, or JSON of actor and reason."""
+ANNOTATION_MANUAL: Final = f"{GROUP}/manual"
+"""On a ReflexRoute: `MODEL@EVIDENCE`, or JSON with actor and reason, too. It is a hold."""
+ANNOTATION_EVIDENCE: Final = f"{GROUP}/evidence"
+"""On an evidence ConfigMap: id, baseline, times and the engine's image, as JSON."""
 
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 ENGINE_PORT: Final = 30000
@@ -58,3 +78,13 @@ def cache_name(model: str) -> str:
 def keys_name(model: str) -> str:
     """Return the name of the Secret that holds a model's API keys."""
     return f"{child_name(model)}-keys"
+
+
+def route_service_name(route: str) -> str:
+    """Return the name of a route's stable Service."""
+    return child_name(route)
+
+
+def evidence_name(bakeoff: str) -> str:
+    """Return the name of the ConfigMap that holds a bakeoff's evidence."""
+    return f"{bakeoff}.evidence"

@@ -17,8 +17,9 @@ from random import Random
 from typing import Final, NoReturn
 
 from reflex_api.catalogue import Catalogue
+from reflex_api.harness import Harness
 from reflex_operator import __version__, logs
-from reflex_operator.catalogue import load_catalogue
+from reflex_operator.catalogue import load_catalogue, load_harness
 from reflex_operator.cluster import Cluster, connect
 from reflex_operator.errors import CatalogueError, LeaseLostError
 from reflex_operator.leader import Leader
@@ -38,9 +39,12 @@ _STOP_SECONDS: Final = 5.0
 class Process:
     """One operator process, from start to exit code."""
 
-    def __init__(self, settings: OperatorSettings, catalogue: Catalogue) -> None:
+    def __init__(
+        self, settings: OperatorSettings, catalogue: Catalogue, harness: Harness | None = None
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
+        self._harness = harness or Harness()
         self._metrics = Metrics()
         self._stop = asyncio.Event()
         self._leader: Leader | None = None
@@ -75,6 +79,7 @@ class Process:
             self._settings,
             cluster,
             self._catalogue,
+            self._harness,
             metrics=self._metrics,
             rng=self._rng,
             now=_now,
@@ -166,13 +171,14 @@ def main() -> int:
     try:
         settings = load_settings()
         catalogue = load_catalogue(settings.catalogue)
+        harness = load_harness(settings.harness)
     except (SettingsError, CatalogueError) as error:
         sys.stderr.write(f"{error}\n")
         return _MISUSED
     logs.configure(settings.log_level, settings.log_format)
     _log.info("reflex-operator %s, identity %s", __version__, settings.identity)
     try:
-        return asyncio.run(Process(settings, catalogue).run())
+        return asyncio.run(Process(settings, catalogue, harness).run())
     except Exception:
         _log.exception("the operator cannot run")
         return _FAILED

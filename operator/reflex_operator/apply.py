@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reflex_api.names import READINESS_GATE
+from reflex_api.names import LABEL_MODEL, MANAGED_SELECTOR, READINESS_GATE
 from reflex_operator.brake import WINDOW, WRITES, Brake, rival
 from reflex_operator.cluster import Cluster
 from reflex_operator.compare import ANNOTATION_APPLIED, differs, digest, stamped, status_differs
@@ -32,7 +32,15 @@ from reflex_operator.events import Events
 from reflex_operator.keys import Keys
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
 from reflex_operator.ownership import Claim, claim
-from reflex_operator.reconcile.plan import EventRequest, GatePatch, ModelKey, Plan
+from reflex_operator.reconcile.plan import (
+    AnyKey,
+    BakeoffKey,
+    EventRequest,
+    GatePatch,
+    ModelKey,
+    Plan,
+    RouteKey,
+)
 from reflex_operator.store import CHILD_KINDS, Store
 
 _log = logging.getLogger(__name__)
@@ -73,20 +81,33 @@ class Applier:
         identity: str,
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        wake: Callable[[AnyKey], None] = lambda _: None,
     ) -> None:
+        """Make an applier that has sent nothing.
+
+        Args:
+            cluster: where to.
+            store: what is there; answers are folded into it.
+            keys: API keys of engines.
+            identity: this process, for events.
+            now: the time.
+            clock: seconds that only grow.
+            wake: called with whom else a write concerns: its watch event will be no news.
+        """
+        self._wake = wake
         self._cluster = cluster
         self._store = store
         self._keys = keys
         self._events = Events(identity=identity, now=now)
         self._now = now
         self._clock = clock
-        self._brakes: dict[ModelKey, Brake] = {}
+        self._brakes: dict[AnyKey, Brake] = {}
         # What was sent and the version that came of it. While the live version is that one,
         # sending it again cannot change anything, even where the comparison misjudges a field
         # that the API server rewrites or prunes: no self-sustaining storm of writes.
-        self._sent: dict[ModelKey, dict[ObjectRef, tuple[str, str]]] = {}
+        self._sent: dict[AnyKey, dict[ObjectRef, tuple[str, str]]] = {}
 
-    def forget(self, key: ModelKey) -> None:
+    def forget(self, key: AnyKey) -> None:
         """Drop what is remembered about a model that is gone."""
         self._sent.pop(key, None)
         self._brakes.pop(key, None)
@@ -101,8 +122,7 @@ class Applier:
             ClusterError: a write failed.
             PredecessorError: an object of a deleted model of the same name is in the way.
         """
-        metadata = model["metadata"]
-        key = ModelKey(namespace=metadata["namespace"], name=metadata["name"])
+        key = key_of(model)
         try:
             live = self._live(model, plan.apply)
         except ForeignError as error:
@@ -147,6 +167,53 @@ class Applier:
         again = writes > 0
         return Outcome(writes=writes + told, again=again, refusal=refusal, held=held)
 
+    async def carry_out_for(
+        self,
+        owner: Manifest,
+        *,
+        apply: Iterable[Manifest],
+        delete: Iterable[ObjectRef] = (),
+        status: Manifest | None,
+        events: Iterable[EventRequest] = (),
+    ) -> Outcome:
+        """Bring children and status of a route or bakeoff to what is wanted, as `carry_out` does.
+
+        Raises:
+            ClusterError: a write failed.
+            PredecessorError: an object of a deleted namesake is in the way.
+        """
+        plan = Plan(apply=tuple(apply), delete=tuple(delete), status=status, events=tuple(events))
+        return await self.carry_out(owner, plan)
+
+    def would_write(self, owner: Manifest, manifest: Manifest) -> bool:
+        """Return whether a child differs from what the store has of it."""
+        live = self._store.get(ref_of(manifest))
+        if live is None or claim(live, owner) is not Claim.OURS:
+            return True
+        desired = stamped(manifest)
+        wanted = desired["metadata"]["annotations"][ANNOTATION_APPLIED]
+        version = live["metadata"].get("resourceVersion", "")
+        sent = self._sent.get(key_of(owner), {}).get(ref_of(manifest))
+        return sent != (wanted, version) and differs(desired, live)
+
+    async def confirm_gone(self, namespace: str, models: Iterable[str]) -> None:
+        """Look at the API server itself: no engine of these models may be there, or come.
+
+        Raises:
+            ConflictError: one is; the store did not know yet.
+        """
+        names = sorted(models)
+        if not names:
+            return
+        selector = f"{LABEL_MODEL} in ({','.join(names)})"
+        for kind in ("Deployment", "Pod"):
+            found, _ = await self._cluster.list_all(kind, f"{MANAGED_SELECTOR},{selector}")
+            for one in found:
+                if one["metadata"]["namespace"] != namespace:
+                    continue
+                if kind == "Pod" or (one.get("spec") or {}).get("replicas", 1) > 0:
+                    raise ConflictError(f"{ref_of(one)} is still there")
+
     def _live(
         self, model: Manifest, manifests: Iterable[Manifest]
     ) -> dict[ObjectRef, Manifest | None]:
@@ -164,7 +231,7 @@ class Applier:
         return live
 
     async def _child(
-        self, key: ModelKey, model: Manifest, manifest: Manifest, live: Manifest | None
+        self, key: AnyKey, model: Manifest, manifest: Manifest, live: Manifest | None
     ) -> int:
         desired = stamped(manifest)
         ref, wanted = ref_of(manifest), desired["metadata"]["annotations"][ANNOTATION_APPLIED]
@@ -178,14 +245,17 @@ class Applier:
             # A wrong uid is refused: nobody's new object of this name can be taken over.
             identity = {**desired["metadata"], "uid": live["metadata"]["uid"]}
             desired = {**desired, "metadata": identity}
-        await self._may_write(key, model, ref, ref)
+        # A route's Service is written at each step of a swap: there, too, only the same content
+        # again is somebody's undoing.
+        what: Hashable = (ref, wanted) if isinstance(key, RouteKey) else ref
+        await self._may_write(key, model, ref, what)
         try:
             answer = await self._cluster.apply(desired)
         except ConflictError:
             if live is None:
                 await self._whose(ref, model)
             raise
-        self._brakes[key].wrote(ref, _generation(model))
+        self._brakes[key].wrote(what, _generation(model))
         return self._took(key, ref, wanted, live, answer)
 
     async def _delete(self, ref: ObjectRef, model: Manifest) -> int:
@@ -197,7 +267,7 @@ class Applier:
             await self._cluster.delete(ref, uid=live["metadata"]["uid"])
         except (ConflictError, NotFoundError):
             return 0  # the event that says so is on its way
-        self._store.observe("DELETED", live)
+        self._fold("DELETED", live, key_of(model))
         return 1
 
     async def _whose(self, ref: ObjectRef, model: Manifest) -> None:
@@ -211,7 +281,7 @@ class Applier:
         _check_ours(ref, live, model)
         self._store.observe("MODIFIED", live)
 
-    async def _gate(self, key: ModelKey, model: Manifest, gate: GatePatch) -> int:
+    async def _gate(self, key: AnyKey, model: Manifest, gate: GatePatch) -> int:
         pod = self._store.get(gate.pod)
         if pod is None:
             return 0
@@ -230,11 +300,11 @@ class Applier:
         await self._may_write(key, model, gate.pod, gate.pod)
         answer = await self._cluster.patch_pod_status(gate.pod, uid=uid, condition=condition)
         self._brakes[key].wrote(gate.pod, _generation(model))
-        self._store.observe("MODIFIED", answer)
+        self._fold("MODIFIED", answer, key)
         return 1
 
-    async def _status(self, key: ModelKey, model: Manifest, status: Manifest) -> int:
-        live = self._store.model(key)
+    async def _status(self, key: AnyKey, model: Manifest, status: Manifest) -> int:
+        live = self._store.owner(key)
         if live is None or live["metadata"]["uid"] != model["metadata"]["uid"]:
             return 0
         if status == live.get("status"):
@@ -264,17 +334,23 @@ class Applier:
         return self._took(key, ref, wanted, live, answer)
 
     def _took(
-        self, key: ModelKey, ref: ObjectRef, wanted: str, live: Manifest | None, answer: Manifest
+        self, key: AnyKey, ref: ObjectRef, wanted: str, live: Manifest | None, answer: Manifest
     ) -> int:
         """Fold the answer into the store; return 1 if the request changed anything."""
         version = answer["metadata"].get("resourceVersion", "")
         self._sent.setdefault(key, {})[ref] = (wanted, version)
-        self._store.observe("MODIFIED", answer)
+        self._fold("MODIFIED", answer, key)
         before = live["metadata"].get("resourceVersion") if live else None
         return 0 if before == version else 1
 
+    def _fold(self, event_type: str, manifest: Manifest, key: AnyKey) -> None:
+        """Take an own write in, and wake whom else it concerns."""
+        for one in self._store.observe(event_type, manifest).keys:
+            if one != key:
+                self._wake(one)
+
     async def _may_write(
-        self, key: ModelKey, model: Manifest, ref: ObjectRef, what: Hashable
+        self, key: AnyKey, model: Manifest, ref: ObjectRef, what: Hashable
     ) -> None:
         """Say once, with who it is, when somebody keeps undoing our writes to the object.
 
@@ -316,6 +392,16 @@ class Applier:
             _log.debug("event %s about %s: its namespace ends", event.reason, ref_of(model))
         except ClusterError as error:
             _log.warning("event %s about %s was not sent: %s", event.reason, ref_of(model), error)
+
+
+def key_of(owner: Manifest) -> AnyKey:
+    """Return the key of a custom resource."""
+    namespace, name = owner["metadata"]["namespace"], owner["metadata"]["name"]
+    if owner["kind"] == "ReflexRoute":
+        return RouteKey(namespace=namespace, name=name)
+    if owner["kind"] == "ReflexBakeoff":
+        return BakeoffKey(namespace=namespace, name=name)
+    return ModelKey(namespace=namespace, name=name)
 
 
 def _check_ours(ref: ObjectRef, live: Manifest | None, model: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""Reads the model catalogue: the built-in one and, if there is one, the user's on top of it."""
+"""Reads the files that settings name: the model catalogue, and what measures bakeoffs."""
 
 from pathlib import Path
 from typing import Final
@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from reflex_api.catalogue import Catalogue
+from reflex_api.harness import Harness
 from reflex_operator.errors import CatalogueError
 
 _HERE: Final = Path(__file__).parent
@@ -62,3 +63,17 @@ def _where(loc: tuple[int | str, ...], document: object) -> str:
         if isinstance(entry, dict) and isinstance(entry.get("repo"), str):
             parts[1] = entry["repo"]
     return ".".join(parts) or "the file"
+
+
+def load_harness(path: str) -> Harness:
+    """Return what the bakeoff's image declares about itself; without a file, nothing.
+
+    Raises:
+        CatalogueError: the file cannot be read, or is of another form.
+    """
+    if not path:
+        return Harness()
+    try:
+        return Harness.model_validate_json(Path(path).read_text(encoding="utf-8"), extra="ignore")
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"error: the harness file {path} cannot be used: {error}") from None

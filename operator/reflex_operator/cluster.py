@@ -57,6 +57,9 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "ReflexModel": Kind(api_version=API_VERSION, plural="reflexmodels"),
+    "ReflexRoute": Kind(api_version=API_VERSION, plural="reflexroutes"),
+    "ReflexBakeoff": Kind(api_version=API_VERSION, plural="reflexbakeoffs"),
+    "ConfigMap": Kind(api_version="v1", plural="configmaps"),
     "Deployment": Kind(api_version="apps/v1", plural="deployments"),
     "Service": Kind(api_version="v1", plural="services"),
     "NetworkPolicy": Kind(api_version="networking.k8s.io/v1", plural="networkpolicies"),

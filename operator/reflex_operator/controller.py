@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Final
 
 from reflex_api.conditions import Reason
+from reflex_api.model import Activation
 from reflex_api.names import MANAGED_SELECTOR
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
@@ -25,16 +26,26 @@ from reflex_operator.keys import Keys
 from reflex_operator.manifest import Manifest, ObjectRef
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
+from reflex_operator.passes import Passes
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
 from reflex_operator.reconcile.model import reconcile
-from reflex_operator.reconcile.plan import EventRequest, ModelKey, Plan, SecretState
+from reflex_operator.reconcile.plan import (
+    AnyKey,
+    BakeoffKey,
+    EventRequest,
+    ModelKey,
+    Plan,
+    RouteKey,
+    SecretState,
+)
+from reflex_operator.restarts import Restarts
 from reflex_operator.store import WATCHED_KINDS, Store
 from reflex_operator.workqueue import WorkQueue
 
 _log = logging.getLogger(__name__)
 
-UNFILTERED: Final = {"ReflexModel", "Node"}
+UNFILTERED: Final = {"ReflexModel", "ReflexRoute", "ReflexBakeoff", "Node"}
 """Kinds of which all objects are watched; of the others, those with our label."""
 
 _PREDECESSOR_WAIT: Final = 1.0
@@ -52,7 +63,7 @@ class Controller:
         self,
         *,
         store: Store,
-        queue: WorkQueue[ModelKey],
+        queue: WorkQueue[AnyKey],
         cluster: Cluster,
         keys: Keys,
         observer: Observer,
@@ -61,9 +72,13 @@ class Controller:
         autopsies: Autopsies,
         progress: ProgressReader,
         metrics: Metrics,
+        passes: Passes,
+        restarts: Restarts,
         rng: Random,
         now: Callable[[], datetime],
     ) -> None:
+        self._passes = passes
+        self._restarts = restarts
         self._store = store
         self._queue = queue
         self._cluster = cluster
@@ -86,15 +101,17 @@ class Controller:
         kind = manifest["kind"]
         self._metrics.watch_events.labels(kind).inc()
         self._metrics.watch_last_event.labels(kind).set(self._now().timestamp())
+        if kind == "Pod":
+            self._restarts.observe(event_type, manifest)
         change = self._store.observe(event_type, manifest)
         for key in change.keys:
             self._queue.add(key, urgent=change.urgent)
 
-    async def reconcile_once(self, key: ModelKey) -> None:
+    async def reconcile_once(self, key: AnyKey) -> None:
         """Make one pass; every foreseen error ends in a time to look again."""
         started = perf_counter()
         try:
-            result = await self._pass(key)
+            result = await self._turn(key)
         except PredecessorError as error:
             _log.info("%s waits: %s", key, error)
             self._queue.add_after(key, _PREDECESSOR_WAIT)
@@ -102,7 +119,8 @@ class Controller:
         except NamespaceEndingError as error:
             # It cannot be taken back: the model's own deletion is on its way, and ends this.
             _log.info("%s: %s", key, error)
-            self._doom(key)
+            if isinstance(key, ModelKey):
+                self._doom(key)
             result = "unchanged"
         except (ConflictError, NotFoundError) as error:
             # The object changed or went away under us; the event that says so may be on its way.
@@ -121,6 +139,16 @@ class Controller:
             self._queue.forget(key)
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(perf_counter() - started)
+
+    async def _turn(self, key: AnyKey) -> str:
+        if isinstance(key, RouteKey):
+            return await self._passes.route(key)
+        if isinstance(key, BakeoffKey):
+            return await self._passes.bakeoff(key)
+        if is_routed(self._store.model(key)):
+            async with self._passes.turn(key.namespace):
+                return await self._pass(key)
+        return await self._pass(key)
 
     async def _pass(self, key: ModelKey) -> str:
         model = self._store.model(key)
@@ -142,6 +170,7 @@ class Controller:
             refusal=self._refusals.get(key, ""),
             autopsies=self._autopsies.results(key, pods),
             weights_report=report,
+            wanted=self._passes.wanted(key.namespace, key.name) if is_routed(model) else False,
         )
         plan = reconcile(snapshot, self._now())
         outcome = await self._applier.carry_out(model, plan)
@@ -219,7 +248,7 @@ class Controller:
             ClusterError: the API server did not answer; the store is as it was for that kind.
         """
         first = not self._store.synced
-        woken: set[ModelKey] = set()
+        woken: set[AnyKey] = set()
         for kind in WATCHED_KINDS:
             selector = "" if kind in UNFILTERED else MANAGED_SELECTOR
             manifests, version = await self._cluster.list_all(kind, selector, self._store.trim)
@@ -228,7 +257,7 @@ class Controller:
             if change.news and not first:
                 self._metrics.watch_missed.labels(kind).inc()
                 _log.info("the periodic list of %s had news for %d models", kind, len(change.keys))
-        for key in sorted(woken):
+        for key in sorted(woken, key=str):
             self._queue.add(key)
 
     async def relist_forever(self, seconds: float) -> None:
@@ -253,5 +282,10 @@ class Controller:
                 continue
             self._metrics.relists.labels("done").inc()
             self._keys.forget_all()  # Secrets are not watched: a deleted one is found here
-            for key in self._store.model_keys():
+            for key in self._store.owner_keys():
                 self._queue.add_after(key, self._rng.uniform(0, min(_RESYNC_SPREAD, seconds / 2)))
+
+
+def is_routed(model: Manifest | None) -> bool:
+    """Return whether a route decides when the model runs."""
+    return ((model or {}).get("spec") or {}).get("activation") == Activation.ROUTED

@@ -16,6 +16,9 @@ from reflex_operator.manifest import Manifest
 
 _RESOURCES: Final = {
     "ReflexModel": (GROUP, VERSION, "reflexmodels"),
+    "ReflexRoute": (GROUP, VERSION, "reflexroutes"),
+    "ReflexBakeoff": (GROUP, VERSION, "reflexbakeoffs"),
+    "ConfigMap": ("", "v1", "configmaps"),
     "Deployment": ("apps", "v1", "deployments"),
     "Service": ("", "v1", "services"),
     "NetworkPolicy": ("networking.k8s.io", "v1", "networkpolicies"),

@@ -11,18 +11,24 @@ from typing import Final
 import kopf
 
 from reflex_api.catalogue import Catalogue
+from reflex_api.harness import Harness
 from reflex_operator import handlers
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
 from reflex_operator.cluster import Cluster
+from reflex_operator.collector import Collector
 from reflex_operator.controller import Controller
 from reflex_operator.errors import ClusterError
+from reflex_operator.idleness import IdleWatcher
 from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
+from reflex_operator.observe_routes import RouteObserver
+from reflex_operator.passes import Passes
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
-from reflex_operator.reconcile.plan import EngineDefaults, ModelKey
+from reflex_operator.reconcile.plan import AnyKey, EngineDefaults
+from reflex_operator.restarts import Restarts
 from reflex_operator.settings import OperatorSettings
 from reflex_operator.store import Store
 from reflex_operator.workqueue import WorkQueue
@@ -39,6 +45,7 @@ class Leader:
         settings: OperatorSettings,
         cluster: Cluster,
         catalogue: Catalogue,
+        harness: Harness,
         *,
         metrics: Metrics,
         rng: Random,
@@ -47,7 +54,7 @@ class Leader:
         self._settings = settings
         self._cluster = cluster
         self._store = Store()
-        self._queue: WorkQueue[ModelKey] = WorkQueue(metrics=metrics, rng=rng)
+        self._queue: WorkQueue[AnyKey] = WorkQueue(metrics=metrics, rng=rng)
         self._ready = asyncio.Event()
         self._workers: asyncio.Task[None] | None = None
         keys = Keys(cluster, clock=time.monotonic)
@@ -58,6 +65,8 @@ class Leader:
             catalogue=catalogue,
             image_weights=settings.weights_image,
             hub_endpoint=settings.hub_endpoint,
+            image_runner=settings.runner_image,
+            harness=harness,
         )
         self._prober = Prober(
             keys,
@@ -70,13 +79,40 @@ class Leader:
         self._progress = ProgressReader(
             now=now, answered=self._queue.add, resolver=settings.engine_resolver
         )
+        restarts = Restarts(now)
+        self._idle = IdleWatcher(
+            now=now, answered=self._queue.add, resolver=settings.engine_resolver
+        )
+        self._collector = Collector(answered=self._queue.add, resolver=settings.engine_resolver)
+        observer = Observer(self._store, keys, cluster, defaults)
+        applier = Applier(
+            cluster,
+            self._store,
+            keys,
+            identity=settings.identity,
+            now=now,
+            wake=self._queue.add,
+        )
+        passes = Passes(
+            store=self._store,
+            queue=self._queue,
+            observer=observer,
+            routes=RouteObserver(self._store, restarts, self._idle, self._prober, defaults),
+            applier=applier,
+            idle=self._idle,
+            collector=self._collector,
+            metrics=metrics,
+            now=now,
+        )
         self._controller = Controller(
             store=self._store,
             queue=self._queue,
             cluster=cluster,
             keys=keys,
-            observer=Observer(self._store, keys, cluster, defaults),
-            applier=Applier(cluster, self._store, keys, identity=settings.identity, now=now),
+            observer=observer,
+            applier=applier,
+            passes=passes,
+            restarts=restarts,
             prober=self._prober,
             autopsies=self._autopsies,
             progress=self._progress,
@@ -85,6 +121,8 @@ class Leader:
             now=now,
         )
         metrics.export_conditions(self._store.condition_rows)
+        metrics.export_routes(self._store.route_rows)
+        metrics.export_bakeoffs(self._store.bakeoff_rows)
         if settings.engine_resolver:
             _log.warning(
                 "SIMULATED ENGINE: every engine is replaced by %s; results say nothing about "
@@ -134,6 +172,8 @@ class Leader:
         await self._prober.close()
         await self._autopsies.close()
         await self._progress.close()
+        await self._idle.close()
+        await self._collector.close()
 
     async def _first_list(self) -> None:
         """List everything before anything is decided: until then, absence means nothing."""

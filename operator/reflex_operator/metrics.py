@@ -14,6 +14,11 @@ from reflex_operator import __version__
 ConditionRow = tuple[str, str, str, str]
 """namespace, name, condition type, status."""
 
+RouteRow = tuple[str, str, str, str]
+"""namespace, name, active model, reason of Ready."""
+BakeoffRow = tuple[str, str, str, str]
+"""namespace, name, measured model, verdict."""
+
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -106,22 +111,53 @@ class Metrics:
 
     def export_conditions(self, rows: Callable[[], Iterable[ConditionRow]]) -> None:
         """Add `reflex_model_condition`, read from `rows` at each scrape."""
-        self.registry.register(_Conditions(rows))
+        self.registry.register(
+            _Rows(
+                "reflex_model_condition",
+                "1 for the present status of a ReflexModel's condition.",
+                ("namespace", "name", "type", "status"),
+                rows,
+            )
+        )
+
+    def export_routes(self, rows: Callable[[], Iterable[RouteRow]]) -> None:
+        """Add `reflex_route_active`, read from `rows` at each scrape."""
+        self.registry.register(
+            _Rows(
+                "reflex_route_active",
+                "1 for the active model of a ReflexRoute and the reason of its Ready condition.",
+                ("namespace", "name", "model", "reason"),
+                rows,
+            )
+        )
+
+    def export_bakeoffs(self, rows: Callable[[], Iterable[BakeoffRow]]) -> None:
+        """Add `reflex_bakeoff_verdict`, read from `rows` at each scrape."""
+        self.registry.register(
+            _Rows(
+                "reflex_bakeoff_verdict",
+                "1 for the verdict of a ReflexBakeoff that is over.",
+                ("namespace", "name", "model", "verdict"),
+                rows,
+            )
+        )
 
 
-class _Conditions(Collector):
-    """One series with value 1 for the present status of each condition."""
+class _Rows(Collector):
+    """One series with value 1 for each row: what is, and not what was."""
 
-    def __init__(self, rows: Callable[[], Iterable[ConditionRow]]) -> None:
-        self._rows = rows
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        labels: tuple[str, ...],
+        rows: Callable[[], Iterable[tuple[str, ...]]],
+    ) -> None:
+        self._name, self._about, self._labels, self._rows = name, about, labels, rows
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the family; called by the registry at each scrape."""
-        family = GaugeMetricFamily(
-            "reflex_model_condition",
-            "1 for the present status of a ReflexModel's condition.",
-            labels=("namespace", "name", "type", "status"),
-        )
+        family = GaugeMetricFamily(self._name, self._about, labels=self._labels)
         for row in self._rows():
             family.add_metric(row, 1)
         yield family

@@ -9,10 +9,10 @@ from reflex_operator.manifest import Manifest, owned_by
 
 
 class Claim(Enum):
-    """What an existing object is to a model."""
+    """What an existing object is to a custom resource."""
 
     OURS = "ours"
-    PREDECESSOR = "predecessor"  # of a deleted model of the same name: the GC is on its way
+    PREDECESSOR = "predecessor"  # of a deleted namesake: the GC is on its way
     FOREIGN = "foreign"
 
 
@@ -22,7 +22,7 @@ def claim(live: Mapping[str, Any], model: Manifest) -> Claim:
     if owned_by(live, metadata["uid"]):
         return Claim.OURS
     for owner in live["metadata"].get("ownerReferences") or []:
-        same = owner.get("kind") == "ReflexModel" and owner.get("name") == metadata["name"]
+        same = owner.get("kind") == model["kind"] and owner.get("name") == metadata["name"]
         if same and owner.get("controller"):
             return Claim.PREDECESSOR
     return Claim.OURS if _is_left_to(live, metadata) else Claim.FOREIGN

@@ -47,6 +47,7 @@ class _Answer:
     evidence: str = ""
     memory: EngineMemory | None = None
     version: str = ""
+    settings: str = ""
 
 
 class Prober:
@@ -142,6 +143,7 @@ class Prober:
             evidence=answer.evidence,
             memory=answer.memory,
             engine_version=answer.version,
+            settings=answer.settings,
             failures=failures,
         )
         self._metrics.probes.labels(answer.outcome.value).inc()
@@ -198,23 +200,28 @@ class Prober:
         outcome, evidence = canary.judge(reply.status, reply.body)
         if outcome is not ProbeOutcome.VERIFIED:
             return _Answer(outcome=outcome, evidence=evidence)
-        memory, version = await self._server_info(wanted, keys)
-        return _Answer(outcome=outcome, evidence=evidence, memory=memory, version=version)
+        memory, version, settings = await self._server_info(wanted, keys)
+        return _Answer(
+            outcome=outcome, evidence=evidence, memory=memory, version=version, settings=settings
+        )
 
     async def _server_info(
         self, wanted: ProbeRequest, keys: Mapping[str, str]
-    ) -> tuple[EngineMemory | None, str]:
-        """Return measured memory and version; an engine that does not tell is still verified."""
+    ) -> tuple[EngineMemory | None, str, str]:
+        """Return measured memory, version and the digest of the settings.
+
+        An engine that does not tell is still verified.
+        """
         for name in ("api-key", "admin-api-key"):
             if not keys.get(name):
                 continue
             try:
                 reply = await self._call(wanted, "GET", "/server_info", keys[name])
             except (aiohttp.ClientError, OSError):
-                return None, ""
+                return None, "", ""
             if reply.status == 200:
-                return server_info.read(reply.body)
-        return None, ""
+                return *server_info.read(reply.body), server_info.settings(reply.body)
+        return None, "", ""
 
     async def _call(
         self,

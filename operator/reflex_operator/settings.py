@@ -28,6 +28,10 @@ class OperatorSettings(BaseSettings):
     """Path of a catalogue file whose entries add to the built-in ones or take their place."""
     weights_image: str = ""
     """Image that inspects and downloads weights: the operator's own."""
+    runner_image: str = ""
+    """Image that compiles and tests beside a bakeoff; empty: the bakeoff's own may."""
+    harness: str = ""
+    """Path of a JSON file in which the bakeoff's image declares itself (`reflex_api.harness`)."""
     hub_endpoint: str = Field(default="", pattern=r"^(https?://[^@\s]+)?$")
     """Base URL of another Hugging Face hub, such as a mirror; empty: huggingface.co."""
     http_host: str = ""

@@ -11,16 +11,30 @@ no number is always believed.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from reflex_api.names import GPU_RESOURCE, LABEL_MODEL, LABEL_WEIGHTS
+from reflex_api.names import (
+    GPU_RESOURCE,
+    LABEL_BAKEOFF,
+    LABEL_MODEL,
+    LABEL_WEIGHTS,
+)
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
-from reflex_operator.metrics import ConditionRow
-from reflex_operator.reconcile.plan import ModelKey
+from reflex_operator.metrics import BakeoffRow, ConditionRow, RouteRow
+from reflex_operator.reconcile.plan import AnyKey, BakeoffKey, ModelKey, RouteKey
 from reflex_operator.reconcile.scheduling import requests_gpu
+from reflex_operator.relations import BAKEOFF, ROUTE, Relations, generation_of
 from reflex_operator.sharing import Sharing
 
 MODEL: Final = "ReflexModel"
-CHILD_KINDS: Final = ("Deployment", "Service", "NetworkPolicy", "Job", "PersistentVolumeClaim")
-WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, "Pod", "Node")
+CHILD_KINDS: Final = (
+    "Deployment",
+    "Service",
+    "NetworkPolicy",
+    "Job",
+    "PersistentVolumeClaim",
+    "ConfigMap",
+)
+OWNERS: Final = (MODEL, ROUTE, BAKEOFF)
+WATCHED_KINDS: Final = (*OWNERS, *CHILD_KINDS, "Pod", "Node")
 
 _WAITS: Final = {
     ("MemoryFits", "InsufficientGPUMemory"),
@@ -45,10 +59,10 @@ _POD_STATUS: Final = (
 )
 _NODE_CONDITIONS: Final = ("Ready", "DiskPressure", "MemoryPressure")
 _BOOKKEEPING: Final = {"resourceVersion", "generation"}
-_NOTHING: Final[frozenset[ModelKey]] = frozenset()
+_NOTHING: Final[frozenset[AnyKey]] = frozenset()
 
 
-Key = TypeVar("Key", ModelKey, str)
+Key = TypeVar("Key", ModelKey, BakeoffKey, str)
 
 
 class Change(NamedTuple):
@@ -57,7 +71,7 @@ class Change(NamedTuple):
     `urgent`: a user made it, by creating a model or changing its spec.
     """
 
-    keys: frozenset[ModelKey]
+    keys: frozenset[AnyKey]
     news: bool
     urgent: bool = False
 
@@ -72,11 +86,14 @@ class Store:
         self._pods_of: dict[ModelKey, set[tuple[str, str]]] = {}
         self._weights_pods_of: dict[ModelKey, set[tuple[str, str]]] = {}
         self._jobs_of: dict[ModelKey, set[tuple[str, str]]] = {}
+        self._run_pods_of: dict[BakeoffKey, set[tuple[str, str]]] = {}
+        self._run_jobs_of: dict[BakeoffKey, set[tuple[str, str]]] = {}
         self._pods_on: dict[str, set[tuple[str, str]]] = {}
         self._gpu_pods: set[tuple[str, str]] = set()
         self._gpu_nodes: Mapping[str, Manifest] | None = {}  # None: to be gathered anew
         self._waiting: set[ModelKey] = set()
         self._sharing = Sharing()
+        self._relations = Relations(self._objects)
 
     @property
     def synced(self) -> bool:
@@ -94,6 +111,36 @@ class Store:
     def model_keys(self) -> list[ModelKey]:
         """Return the keys of all models."""
         return [ModelKey(namespace=space, name=name) for space, name in self._objects[MODEL]]
+
+    def owner(self, key: AnyKey) -> Manifest | None:
+        """Return the custom resource of a key, or None when it is gone."""
+        kind = {ModelKey: MODEL, RouteKey: ROUTE, BakeoffKey: BAKEOFF}[type(key)]
+        return self._objects[kind].get((key.namespace, key.name))
+
+    def owner_keys(self) -> list[AnyKey]:
+        """Return the keys of all custom resources."""
+        routes = [RouteKey(namespace=space, name=name) for space, name in self._objects[ROUTE]]
+        runs = [BakeoffKey(namespace=space, name=name) for space, name in self._objects[BAKEOFF]]
+        return [*self.model_keys(), *routes, *runs]
+
+    def of_namespace(self, kind: str, namespace: str) -> list[Manifest]:
+        """Return the routes, bakeoffs or ConfigMaps of a namespace, in the order of names."""
+        found = self._objects[kind]
+        return [found[one] for one in sorted(found) if one[0] == namespace]
+
+    def run_pods(self, key: BakeoffKey) -> tuple[Manifest, ...]:
+        """Return the pods of a bakeoff, in the order of names."""
+        pods = self._objects["Pod"]
+        return tuple(pods[name] for name in sorted(self._run_pods_of.get(key, ())))
+
+    def run_jobs(self, key: BakeoffKey) -> tuple[Manifest, ...]:
+        """Return the Jobs of a bakeoff, in the order of names."""
+        jobs = self._objects["Job"]
+        return tuple(jobs[name] for name in sorted(self._run_jobs_of.get(key, ())))
+
+    def nodes(self) -> Mapping[str, Manifest]:
+        """Return all nodes by name."""
+        return {name: node for (_, name), node in self._objects["Node"].items()}
 
     def pods(self, key: ModelKey) -> tuple[Manifest, ...]:
         """Return the engine pods of a model, whatever their revision, in the order of names."""
@@ -136,6 +183,23 @@ class Store:
             for condition in (model.get("status") or {}).get("conditions") or []:
                 yield namespace, name, condition["type"], condition["status"]
 
+    def route_rows(self) -> Iterator[RouteRow]:
+        """Yield namespace, name, active model and Ready's reason of every route."""
+        for (namespace, name), route in self._objects[ROUTE].items():
+            status = route.get("status") or {}
+            ready = [c for c in status.get("conditions") or [] if c.get("type") == "Ready"]
+            reason = str(ready[0].get("reason") or "") if ready else ""
+            active = str((status.get("active") or {}).get("model") or "")
+            yield namespace, name, active, reason
+
+    def bakeoff_rows(self) -> Iterator[BakeoffRow]:
+        """Yield namespace, name, model and verdict of every bakeoff that is over."""
+        for (namespace, name), run in self._objects[BAKEOFF].items():
+            verdict = (run.get("status") or {}).get("verdict")
+            model = ((run.get("spec") or {}).get("modelRef") or {}).get("name") or ""
+            if verdict:
+                yield namespace, name, str(model), str(verdict)
+
     def trim(self, manifest: Mapping[str, Any], before: Manifest | None = None) -> Manifest:
         """Return a compact copy with what decisions and comparisons need.
 
@@ -143,7 +207,7 @@ class Store:
         """
         share, compact = self._sharing.share, self._sharing.compact
         # The specs of children come from one builder: they are alike.
-        alike = {"spec"} if manifest["kind"] != MODEL else set()
+        alike = {"spec"} if manifest["kind"] not in OWNERS else set()
         trimmed = _needed(manifest)
         same = {k for k in trimmed if before and k in before and before[k] == trimmed[k]}
         return {
@@ -165,7 +229,7 @@ class Store:
             after = None
         else:
             after = self.trim(manifest, before)
-        urgent = ref.kind == MODEL and _generation(before) != _generation(after)
+        urgent = ref.kind in OWNERS and generation_of(before) != generation_of(after)
         return Change(self._exchange(ref, before, after), news=True, urgent=urgent)
 
     def replace(
@@ -178,7 +242,7 @@ class Store:
         self._sharing = Sharing()  # forgets what no object has any more
         floor = int(resource_version) if resource_version.isdigit() else None
         first = kind not in self._floors
-        keys: set[ModelKey] = set()
+        keys: set[AnyKey] = set()
         listed = set()
         news = False
         for manifest in manifests:
@@ -220,7 +284,7 @@ class Store:
 
     def _exchange(
         self, ref: ObjectRef, before: Manifest | None, after: Manifest | None
-    ) -> frozenset[ModelKey]:
+    ) -> frozenset[AnyKey]:
         """Put `after` in the place of `before`; return the keys that it concerns."""
         name = (ref.namespace, ref.name)
         if after is None:
@@ -228,12 +292,15 @@ class Store:
         else:
             self._objects[ref.kind][name] = after
         if ref.kind == MODEL:
-            return self._model_changed(ModelKey(namespace=ref.namespace, name=ref.name), after)
+            key = ModelKey(namespace=ref.namespace, name=ref.name)
+            return self._model_changed(key, after) | self._relations.followers(key)
+        if ref.kind in (ROUTE, BAKEOFF):
+            return self._relations.followed(ref, before, after)
         if ref.kind == "Node":
             return self._node_changed(ref.name, before, after)
         if ref.kind == "Deployment" and _deployment_facts(before) == _deployment_facts(after):
             return _NOTHING  # its counts: the pods' own events tell more
-        keys = {
+        keys: set[AnyKey] = {
             key
             for one in (before, after)
             for key in (_owner(one), _owner(one, LABEL_WEIGHTS))
@@ -241,15 +308,22 @@ class Store:
         }
         if ref.kind == "Job":
             for one, add in ((before, False), (after, True)):
-                if one is not None and (key := _owner(one)) is not None:
-                    _index(self._jobs_of, key, name, add=add)
+                if one is not None and (model := _owner(one)) is not None:
+                    _index(self._jobs_of, model, name, add=add)
+                if one is not None and (run := _run(one)) is not None:
+                    _index(self._run_jobs_of, run, name, add=add)
         if ref.kind == "Pod":
             self._index_pod(name, before, after)
             if _gpu_claim(before) != _gpu_claim(after):
                 keys |= self._waiting
+        if ref.kind in ("Pod", "Deployment"):
+            for owner in [one for one in keys if isinstance(one, ModelKey)]:
+                keys |= self._relations.followers(owner)
+        for one in (before, after):
+            keys |= self._relations.labelled(one)
         return frozenset(keys)
 
-    def _model_changed(self, key: ModelKey, after: Manifest | None) -> frozenset[ModelKey]:
+    def _model_changed(self, key: ModelKey, after: Manifest | None) -> frozenset[AnyKey]:
         if after is not None and _waits_for_node(after):
             self._waiting.add(key)
         else:
@@ -258,13 +332,14 @@ class Store:
 
     def _node_changed(
         self, node: str, before: Manifest | None, after: Manifest | None
-    ) -> frozenset[ModelKey]:
+    ) -> frozenset[AnyKey]:
         if _node_facts(before) == _node_facts(after):
             return _NOTHING  # a kubelet's heartbeat
         self._gpu_nodes = None
         pods = self._objects["Pod"]
         owners = (_owner(pods[name]) for name in self._pods_on.get(node, ()))
-        return frozenset({key for key in owners if key is not None} | self._waiting)
+        routes = {RouteKey(namespace=space, name=name) for space, name in self._objects[ROUTE]}
+        return frozenset({key for key in owners if key is not None} | self._waiting | routes)
 
     def _index_pod(
         self, name: tuple[str, str], before: Manifest | None, after: Manifest | None
@@ -277,6 +352,8 @@ class Store:
                 _index(self._pods_of, owner, name, add=add)
             if (weights := _owner(pod, LABEL_WEIGHTS)) is not None:
                 _index(self._weights_pods_of, weights, name, add=add)
+            if (run := _run(pod)) is not None:
+                _index(self._run_pods_of, run, name, add=add)
             if node:
                 _index(self._pods_on, node, name, add=add)
         if _gpu_claim(after):
@@ -303,6 +380,8 @@ def _needed(manifest: Mapping[str, Any]) -> Manifest:
     elif kind == "Job":
         trimmed["spec"] = {}  # it cannot change; its labels say what it does
         trimmed["status"] = {key: status[key] for key in ("conditions",) if key in status}
+    elif kind == "ConfigMap":
+        trimmed.pop("binaryData", None)  # the items of a bakeoff decide nothing here
     elif kind == "Node":
         trimmed["spec"] = {k: v for k, v in spec.items() if k in ("taints", "unschedulable")}
         trimmed["status"] = {k: status[k] for k in ("capacity", "allocatable") if k in status}
@@ -326,15 +405,18 @@ def _version(manifest: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _generation(model: Manifest | None) -> int | None:
-    return model["metadata"].get("generation") if model else None
-
-
 def _owner(manifest: Manifest | None, label: str = LABEL_MODEL) -> ModelKey | None:
     """Return the model that an object's label names."""
     metadata = (manifest or {}).get("metadata") or {}
     name = (metadata.get("labels") or {}).get(label)
     return ModelKey(namespace=metadata["namespace"], name=name) if name else None
+
+
+def _run(manifest: Manifest | None) -> BakeoffKey | None:
+    """Return the bakeoff that an object's label names."""
+    metadata = (manifest or {}).get("metadata") or {}
+    name = (metadata.get("labels") or {}).get(LABEL_BAKEOFF)
+    return BakeoffKey(namespace=metadata["namespace"], name=name) if name else None
 
 
 def _gpu_claim(pod: Manifest | None) -> str:

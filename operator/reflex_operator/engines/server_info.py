@@ -3,12 +3,34 @@
 The raw body holds both API keys: nothing but the fields below may leave this module.
 """
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
 from reflex_operator.engines.report import EngineMemory
 
 _GIB = 1 << 30
+_SETTINGS: Final = (
+    "version",
+    "attention_backend",
+    "chunked_prefill_size",
+    "context_length",
+    "disable_cuda_graph",
+    "disable_radix_cache",
+    "dtype",
+    "enable_torch_compile",
+    "grammar_backend",
+    "kv_cache_dtype",
+    "moe_runner_backend",
+    "page_size",
+    "quantization",
+    "sampling_backend",
+    "schedule_policy",
+    "speculative_algorithm",
+    "tp_size",
+)
+"""What decides answers and speed, as the engine resolved it; no keys, ports or seeds."""
 
 
 def read(body: Mapping[str, Any]) -> tuple[EngineMemory | None, str]:
@@ -37,6 +59,15 @@ def read(body: Mapping[str, Any]) -> tuple[EngineMemory | None, str]:
         ),
         str(version or ""),
     )
+
+
+def settings(body: Mapping[str, Any]) -> str:
+    """Return 16 digits over the settings that the engine resolved; "" when it names none."""
+    found = {name: body[name] for name in _SETTINGS if name in body}
+    if not found.keys() - {"version"}:
+        return ""
+    text = json.dumps(found, sort_keys=True, separators=(",", ":"), default=str)
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _bytes(gib: object) -> int | None:

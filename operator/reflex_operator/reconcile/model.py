@@ -43,22 +43,39 @@ def reconcile(snapshot: ModelSnapshot, now: datetime) -> Plan:
         model = ReflexModel.parse(snapshot.model)
     except SpecError as error:
         unreadable = Finding(status="False", reason=Reason.SPEC_INVALID, evidence=str(error))
-        return _refused_plan(snapshot, unreadable, rollout.raw_replicas(snapshot.model), now)
+        replicas = rollout.raw_replicas(snapshot.model, wanted=snapshot.wanted)
+        return _refused_plan(snapshot, unreadable, replicas, now)
     refusal = _refusal(snapshot, model)
     if refusal is not None:
-        return _refused_plan(snapshot, refusal, engine_replicas(model)[0], now)
+        return _refused_plan(snapshot, refusal, _replicas(snapshot, model)[0], now)
     return _carry_out(snapshot, model, now)
 
 
-def engine_replicas(model: ReflexModel) -> tuple[int, Reason | None]:
-    """Return how many engines should run and, for none, why."""
+def engine_replicas(
+    model: ReflexModel, *, wanted: bool | None = False, live: int = 0
+) -> tuple[int, Reason | None]:
+    """Return how many engines should run and, for none, why.
+
+    Args:
+        model: as the spec wants it.
+        wanted: whether a route wants a routed model to run; None: it has not said, so that
+            neither a start nor a stop follows.
+        live: replicas of the live Deployment.
+    """
     if model.spec.suspend:
         return 0, Reason.SUSPENDED
-    if model.spec.activation is Activation.ROUTED:
+    routed = model.spec.activation is Activation.ROUTED
+    if routed and (wanted is False or (wanted is None and live == 0)):
         return 0, Reason.STANDBY_STOPPED
     if model.spec.replicas == 0:
         return 0, Reason.SCALED_TO_ZERO
     return model.spec.replicas, None
+
+
+def _replicas(snapshot: ModelSnapshot, model: ReflexModel) -> tuple[int, Reason | None]:
+    live = snapshot.deployment
+    running = int(live["spec"].get("replicas", 1)) if live else 0
+    return engine_replicas(model, wanted=snapshot.wanted, live=running)
 
 
 def _refusal(snapshot: ModelSnapshot, model: ReflexModel) -> Finding | None:
@@ -127,7 +144,7 @@ def _unfit_plan(
 
 
 def _carry_out(snapshot: ModelSnapshot, model: ReflexModel, now: datetime) -> Plan:
-    replicas, stopped = engine_replicas(model)
+    replicas, stopped = _replicas(snapshot, model)
     fit = memory.estimate(snapshot, model)
     wanted = engine_deployment(
         model,

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from reflex_api.catalogue import Catalogue
 from reflex_api.conditions import Reason
+from reflex_api.harness import Harness
 from reflex_api.weights import WeightsProgress
 from reflex_operator.engines.report import EngineMemory as EngineMemory
 from reflex_operator.engines.report import ProbeOutcome as ProbeOutcome
@@ -25,6 +26,31 @@ class ModelKey:
         return f"{self.namespace}/{self.name}"
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class RouteKey:
+    """A ReflexRoute's place in the work queue and in the store."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"route {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class BakeoffKey:
+    """A ReflexBakeoff's place in the work queue and in the store."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"bakeoff {self.namespace}/{self.name}"
+
+
+AnyKey: TypeAlias = ModelKey | RouteKey | BakeoffKey
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineDefaults:
     """The operator's settings that decisions rest on."""
@@ -35,6 +61,8 @@ class EngineDefaults:
     image_weights: str = ""  # the image that downloads weights: the operator's own
     catalogue: Catalogue = field(default_factory=Catalogue)
     hub_endpoint: str = ""  # base URL of another hub than huggingface.co
+    image_runner: str = ""  # the image that compiles and tests, beside a bakeoff
+    harness: Harness = field(default_factory=Harness)  # what the bakeoff's image declares
 
 
 class SecretState(StrEnum):
@@ -64,6 +92,7 @@ class ProbeResult:
     evidence: str = ""
     memory: EngineMemory | None = None
     engine_version: str = ""
+    settings: str = ""  # digest of what the engine resolved its arguments to
     failures: int = 0  # in a row, for this incarnation
 
 
@@ -112,6 +141,7 @@ class ModelSnapshot:
     weights_report: WeightsReport | None = None  # last answer of the download pod
     conflicts: tuple[ObjectRef, ...] = ()
     refusal: str = ""  # the API server's words, when it refused a child the last time
+    wanted: bool | None = False  # a route wants it to run; None: its route has not said yet
 
     def probe_of(self, incarnation: Incarnation) -> ProbeResult | None:
         """Return the last answer of one run of one engine."""

@@ -106,13 +106,18 @@ def hold(live: Manifest, replicas: int) -> Manifest | None:
     return held(live, replicas=replicas, memory=memory_of(live))
 
 
-def raw_replicas(model: Manifest) -> int | None:
-    """Return how many engines a spec that cannot be read wants, or None when it does not say."""
+def raw_replicas(model: Manifest, *, wanted: bool | None = False) -> int | None:
+    """Return how many engines a spec that cannot be read wants, or None when it does not say.
+
+    `wanted` is a route's word about a routed model; None: it has not said.
+    """
     spec = model.get("spec")
     if not isinstance(spec, dict):
         return None
-    if spec.get("suspend") is True or spec.get("activation") == Activation.ROUTED:
+    if spec.get("suspend") is True:
         return 0
+    if spec.get("activation") == Activation.ROUTED and wanted is not True:
+        return 0 if wanted is False else None
     replicas = spec.get("replicas")
     return replicas if isinstance(replicas, int) and replicas >= 0 else None
 

@@ -172,7 +172,10 @@ _TEXT: Final[dict[Reason, tuple[str, str]]] = {
     Reason.ENGINE_READY: ("a trial generation was verified", ""),
     Reason.SUSPENDED: ("suspended", "set spec.suspend to false"),
     Reason.SCALED_TO_ZERO: ("spec.replicas is 0", "scale it up"),
-    Reason.STANDBY_STOPPED: ("no route wants this model now", "set activation to Always"),
+    Reason.STANDBY_STOPPED: (
+        "no route wants this model now",
+        "see its ReflexRoute, or set activation to Always",
+    ),
     Reason.DRAINING: ("running requests end", "wait at most rollout.drainTimeout"),
     Reason.REVISION_RESTORED: (
         "the last good revision serves, the new one failed",

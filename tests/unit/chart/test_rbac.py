@@ -8,6 +8,18 @@ from unit.chart.helm_chart import NAMESPACE, Chart, Manifest, of_kind
 CLUSTER = {
     ("reflexstack.dev", "reflexmodels", ""): {"list", "watch"},
     ("reflexstack.dev", "reflexmodels/status", ""): {"patch"},
+    ("reflexstack.dev", "reflexroutes", ""): {"list", "watch"},
+    ("reflexstack.dev", "reflexroutes/status", ""): {"patch"},
+    ("reflexstack.dev", "reflexbakeoffs", ""): {
+        "get",
+        "list",
+        "watch",
+        "create",
+        "patch",
+        "delete",
+    },
+    ("reflexstack.dev", "reflexbakeoffs/status", ""): {"patch"},
+    ("", "configmaps", ""): {"get", "list", "watch", "create", "patch"},
     ("apps", "deployments", ""): {"get", "list", "watch", "create", "patch"},
     ("", "services", ""): {"get", "list", "watch", "create", "patch"},
     ("networking.k8s.io", "networkpolicies", ""): {"get", "list", "watch", "create", "patch"},
@@ -25,17 +37,27 @@ OWN_NAMESPACE = {
     ("coordination.k8s.io", "leases", "reflex-operator"): {"get", "update"},
 }
 VIEWER = {
-    ("reflexstack.dev", "reflexmodels", ""): {"get", "list", "watch"},
-    ("reflexstack.dev", "reflexmodels/status", ""): {"get", "list", "watch"},
-    ("reflexstack.dev", "reflexmodels/scale", ""): {"get", "list", "watch"},
+    ("reflexstack.dev", resource, ""): {"get", "list", "watch"}
+    for resource in (
+        "reflexmodels",
+        "reflexmodels/status",
+        "reflexmodels/scale",
+        "reflexroutes",
+        "reflexroutes/status",
+        "reflexbakeoffs",
+        "reflexbakeoffs/status",
+    )
 }
 EDITOR = {
-    ("reflexstack.dev", "reflexmodels", ""): {
-        "create",
-        "update",
-        "patch",
-        "delete",
-        "deletecollection",
+    **{
+        ("reflexstack.dev", resource, ""): {
+            "create",
+            "update",
+            "patch",
+            "delete",
+            "deletecollection",
+        }
+        for resource in ("reflexmodels", "reflexroutes", "reflexbakeoffs")
     },
     ("reflexstack.dev", "reflexmodels/scale", ""): {"update", "patch"},
 }

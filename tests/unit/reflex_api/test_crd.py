@@ -13,7 +13,12 @@ from reflex_api.rules import RULES, ApiModel
 from reflex_api.schema import Schema, UnstructuralError, structural
 
 REPOSITORY = Path(__file__).parents[3]
-ROOT = crd.reflex_model()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def root(resource: crd.Resource) -> Schema:
+    versions = crd.definition(resource)["spec"]["versions"]
+    schema: Schema = versions[0]["schema"]["openAPIV3Schema"]
+    return schema
 
 
 def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
@@ -25,7 +30,11 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
             yield from nodes(child, path + mark)
 
 
-NODES = [(path, node) for path, node in nodes(ROOT) if path != ".metadata"]
+def described(resource: crd.Resource) -> list[tuple[str, Schema]]:
+    return [(path, node) for path, node in nodes(root(resource)) if path != ".metadata"]
+
+
+NODES = [pair for resource in crd.RESOURCES for pair in described(resource)]
 
 
 def test_the_files_are_what_the_models_say() -> None:
@@ -40,7 +49,7 @@ def test_a_stale_file_is_an_error_with_a_hint(
     folders = [f"--into={tmp_path / 'a'}", f"--into={tmp_path / 'b'}"]
 
     assert crd.main(["--check", *folders]) == 1
-    assert capsys.readouterr().err.count("make generate") == 2
+    assert capsys.readouterr().err.count("make generate") == 2 * len(crd.RESOURCES)
     assert crd.main(folders) == 0
     assert crd.main(["--check", *folders]) == 0
 
@@ -71,7 +80,7 @@ def test_descriptions_give_the_default() -> None:
     for path, node in NODES:
         default = node.get("default")
         if default not in (None, {}):
-            text = str(default).lower() if isinstance(default, bool) else str(default)
+            text = str(default).lower() if isinstance(default, bool) else str(default).strip("[]")
             assert f"Default: {text}" in node["description"], path
 
 
@@ -100,8 +109,9 @@ def test_every_rule_names_the_field_and_ends_without_a_placeholder() -> None:
             assert named or said.startswith("source must"), (path, said)
 
 
-def test_conditions_are_bounded_as_metav1_bounds_them() -> None:
-    conditions = dict(NODES)[".status.conditions"]
+@pytest.mark.parametrize("resource", crd.RESOURCES, ids=lambda one: str(one.kind))
+def test_conditions_are_bounded_as_metav1_bounds_them(resource: crd.Resource) -> None:
+    conditions = dict(described(resource))[".status.conditions"]
     fields = conditions["items"]["properties"]
 
     assert conditions["x-kubernetes-list-type"] == "map"
@@ -117,11 +127,16 @@ def test_conditions_are_bounded_as_metav1_bounds_them() -> None:
     assert fields["message"]["maxLength"] == 32768
 
 
-def test_only_the_cache_has_transition_rules() -> None:
-    """What else changes makes a new revision."""
-    found = {path for path, node in NODES if "oldSelf" in json.dumps(node.get(RULES, []))}
+def test_only_a_cache_and_a_bakeoff_have_transition_rules() -> None:
+    """What else changes of a model makes a new revision; a route may change in any way."""
+    found = {
+        (resource.kind, path)
+        for resource in crd.RESOURCES
+        for path, node in described(resource)
+        if "oldSelf" in json.dumps(node.get(RULES, []))
+    }
 
-    assert found == {".spec.cache"}
+    assert found == {("ReflexModel", ".spec.cache"), ("ReflexBakeoff", ".spec")}
 
 
 def test_kustomize_lists_every_generated_file() -> None:

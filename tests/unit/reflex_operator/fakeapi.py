@@ -5,6 +5,7 @@ Server-side apply is modelled for one manager: an apply replaces what the manage
 
 import copy
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -19,6 +20,15 @@ from reflex_operator.cluster import KINDS, Cluster
 from reflex_operator.metrics import Metrics
 
 Object = dict[str, Any]
+_TERM = re.compile(r"([^=,()\s]+)(?:=([^,]*)| in \(([^)]*)\))")
+
+
+def _selected(labels: dict[str, str], selector: str) -> bool:
+    """Return whether labels fit `a=b,c in (d,e)`."""
+    return all(
+        labels.get(label) in (several.split(",") if several else [one])
+        for label, one, several in _TERM.findall(selector)
+    )
 
 
 async def no_sleep(_: float) -> None:
@@ -118,8 +128,7 @@ class FakeApi:
         found = []
         for (one, _, _), manifest in sorted(self.objects.items()):
             labels = manifest["metadata"].get("labels") or {}
-            label, _, value = wanted.partition("=")
-            if one == plural and (not wanted or labels.get(label) == value):
+            if one == plural and _selected(labels, wanted):
                 found.append({k: v for k, v in manifest.items() if k not in ("kind", "apiVersion")})
         start, size = int(request.query.get("continue", 0)), int(request.query["limit"])
         metadata = {"resourceVersion": str(self.version)}

@@ -12,13 +12,18 @@ import pytest
 from recorded import reported_logs
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
+from reflex_operator.collector import Collector
 from reflex_operator.controller import Controller
+from reflex_operator.idleness import IdleWatcher
 from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
 from reflex_operator.observe import Observer
+from reflex_operator.observe_routes import RouteObserver
+from reflex_operator.passes import Passes
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
-from reflex_operator.reconcile.plan import EngineDefaults, ModelKey
+from reflex_operator.reconcile.plan import AnyKey, EngineDefaults, ModelKey, RouteKey
+from reflex_operator.restarts import Restarts
 from reflex_operator.store import Store
 from reflex_operator.workqueue import WorkQueue
 from unit.reflex_operator.fakeapi import FakeApi, serving
@@ -53,7 +58,7 @@ class Rig:
         self,
         fake: FakeApi,
         controller: Controller,
-        queue: WorkQueue[ModelKey],
+        queue: WorkQueue[AnyKey],
         store: Store,
         metrics: Metrics,
     ) -> None:
@@ -79,20 +84,37 @@ class Rig:
 @asynccontextmanager
 async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
     metrics, store, rng = Metrics(), Store(), Random(1)
-    queue: WorkQueue[ModelKey] = WorkQueue(metrics=metrics, rng=rng)
+    queue: WorkQueue[AnyKey] = WorkQueue(metrics=metrics, rng=rng)
     async with serving(fake, metrics) as cluster:
         keys = Keys(cluster, clock=lambda: 0.0)
         defaults = EngineDefaults(image_cuda="", image_cpu=image, operator_namespace="system")
         prober = Prober(keys, metrics=metrics, now=lambda: NOON, answered=queue.add)
         autopsies = Autopsies(cluster, done=queue.add)
         progress = ProgressReader(now=lambda: NOON, answered=queue.add)
+        restarts = Restarts(lambda: NOON)
+        idle = IdleWatcher(now=lambda: NOON, answered=queue.add)
+        observer = Observer(store, keys, cluster, defaults)
+        applier = Applier(cluster, store, keys, identity="pod", now=lambda: NOON, wake=queue.add)
+        passes = Passes(
+            store=store,
+            queue=queue,
+            observer=observer,
+            routes=RouteObserver(store, restarts, idle, prober, defaults),
+            applier=applier,
+            idle=idle,
+            collector=Collector(answered=queue.add),
+            metrics=metrics,
+            now=lambda: NOON,
+        )
         controller = Controller(
             store=store,
             queue=queue,
             cluster=cluster,
             keys=keys,
-            observer=Observer(store, keys, cluster, defaults),
-            applier=Applier(cluster, store, keys, identity="pod", now=lambda: NOON),
+            observer=observer,
+            applier=applier,
+            passes=passes,
+            restarts=restarts,
             prober=prober,
             autopsies=autopsies,
             progress=progress,
@@ -340,3 +362,92 @@ async def test_a_refusal_is_told_once_where_no_condition_shows_it() -> None:
         told = [one for one in fake.events() if one["reason"] == "ApplyFailed"]
         assert len(told) == 1
         assert "policies are not for you" in told[0]["message"]
+
+
+def route(*members: str) -> Object:
+    return {
+        "apiVersion": "reflexstack.dev/v1alpha1",
+        "kind": "ReflexRoute",
+        "metadata": {
+            "name": "r",
+            "namespace": "default",
+            "uid": "uid-r",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T11:00:00Z",
+        },
+        "spec": {
+            "primary": members[0],
+            "fallbacks": list(members[1:]),
+            "slot": {"name": "gpu0"},
+            "gate": {"suite": "s"},
+            "evaluation": {"when": "Manual"},
+        },
+    }
+
+
+def routed(name: str) -> Object:
+    made = model(name, uid=f"uid-{name}")
+    made["spec"]["activation"] = "Routed"
+    return made
+
+
+def replicas(fake: FakeApi) -> dict[str, int]:
+    return {
+        name: one["spec"]["replicas"]
+        for (plural, _, name), one in fake.objects.items()
+        if plural == "deployments"
+    }
+
+
+async def test_of_a_routes_members_only_the_incumbent_is_started() -> None:
+    fake = FakeApi()
+    for one in (routed("a"), routed("b"), route("a", "b")):
+        fake.add(one)
+    async with rig(fake) as r:
+        await r.settle()
+        assert replicas(fake) == {"a": 1, "b": 0}
+        selector = fake.get("Service", "r")["spec"]["selector"]
+        assert "reflexstack.dev/routing-stopped" in selector
+        fake.requests.clear()
+        r.queue.add(RouteKey(namespace="default", name="r"))
+        await r.settle()
+        assert fake.writes == []
+
+
+async def test_an_engine_that_the_store_does_not_know_keeps_another_from_starting() -> None:
+    fake = FakeApi()
+    for one in (routed("a"), routed("b"), route("a", "b")):
+        fake.add(one)
+    async with rig(fake) as r:
+        hidden = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": "b-hidden",
+                "namespace": "default",
+                "labels": {
+                    "reflexstack.dev/model": "b",
+                    "app.kubernetes.io/managed-by": "reflex-operator",
+                },
+            },
+            "spec": {"containers": []},
+        }
+        fake.add(hidden)  # its watch event is late
+        await r.settle()
+        assert replicas(fake) == {"a": 0, "b": 0}
+        del fake.objects["pods", "default", "b-hidden"]
+        r.queue.add(RouteKey(namespace="default", name="r"))
+        await r.settle()
+        assert replicas(fake) == {"a": 1, "b": 0}
+
+
+async def test_a_route_that_is_gone_stops_its_models() -> None:
+    fake = FakeApi()
+    for one in (routed("a"), route("a")):
+        fake.add(one)
+    async with rig(fake) as r:
+        await r.settle()
+        assert replicas(fake) == {"a": 1}
+        r.controller.observe("DELETED", fake.objects.pop(("reflexroutes", "default", "r")))
+        await r.settle()
+        assert replicas(fake) == {"a": 0}

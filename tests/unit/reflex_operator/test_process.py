@@ -32,7 +32,7 @@ def registered() -> tuple[Recorder, kopf.OperatorRegistry]:
 
 def test_only_plain_event_handlers_are_registered() -> None:
     _, registry = registered()
-    assert len(registry._watching.get_all_handlers()) == 8
+    assert len(registry._watching.get_all_handlers()) == 11
     for other in (registry._changing, registry._spawning, registry._indexing):
         assert not list(other.get_all_handlers()), "such handlers add finalizers or annotations"
 
@@ -53,7 +53,7 @@ def test_kopf_keeps_its_hands_off_and_filters_on_the_server() -> None:
     assert not settings.posting.enabled
     assert settings.scanning.disabled
     assert settings.queueing.worker_limit is None
-    assert len(settings.watching.label_selectors) == 6, "all but our own kind and nodes"
+    assert len(settings.watching.label_selectors) == 7, "all but our own kinds and nodes"
     for value in settings.watching.label_selectors.values():
         assert value == "app.kubernetes.io/managed-by=reflex-operator"
 

@@ -1,0 +1,144 @@
+"""Fetches the artefacts of bakeoffs from their pods. Never inside a worker.
+
+Their size is bounded before anything is kept; whether they are what the pod meant is decided
+elsewhere, by the receipt that the kubelet brought.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from typing import Final
+
+import aiohttp
+
+from reflex_api.bakeoff_job import ITEMS_FILE, ITEMS_LIMIT, VERDICT_FILE, VERDICT_LIMIT
+from reflex_operator.reconcile.bakeoff.snapshot import Collected, CollectRequest
+from reflex_operator.reconcile.plan import BakeoffKey
+
+_log = logging.getLogger(__name__)
+_SECONDS: Final = 20.0
+
+
+class Collector:
+    """The requests in progress and what came of the last one of each bakeoff."""
+
+    def __init__(self, *, answered: Callable[[BakeoffKey], None], resolver: str = "") -> None:
+        """Make a collector that has nothing.
+
+        Args:
+            answered: called with the key when there is news.
+            resolver: test profile: base URL that stands in for every pod.
+        """
+        self._answered = answered
+        self._resolver = resolver.rstrip("/")
+        self._found: dict[BakeoffKey, Collected] = {}
+        self._running: dict[BakeoffKey, tuple[CollectRequest, asyncio.Task[None]]] = {}
+        self._released: set[str] = set()
+        self._session: aiohttp.ClientSession | None = None
+
+    def found(self, key: BakeoffKey, pods: Collection[str]) -> Collected | None:
+        """Return what one of these pods (by uid) served; forget another's."""
+        found = self._found.get(key)
+        if found is not None and found.pod_uid not in pods:
+            del self._found[key]
+            return None
+        return found
+
+    def request(self, key: BakeoffKey, wanted: CollectRequest) -> None:
+        """Fetch, unless that is being done; what was released once is left alone."""
+        if wanted.what == "release" and wanted.pod_uid in self._released:
+            return
+        running = self._running.get(key)
+        if running is not None:
+            if running[0] == wanted:
+                return
+            running[1].cancel()
+        task = asyncio.create_task(self._run(key, wanted), name=f"collect {key}")
+        self._running[key] = (wanted, task)
+
+    def forget(self, key: BakeoffKey) -> None:
+        """Drop what is known about a bakeoff that is gone."""
+        self._found.pop(key, None)
+        running = self._running.pop(key, None)
+        if running is not None:
+            running[1].cancel()
+
+    async def close(self) -> None:
+        """Stop all requests and close the connections."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    async def _run(self, key: BakeoffKey, wanted: CollectRequest) -> None:
+        try:
+            if wanted.what == "release":
+                await self._release(wanted)
+                self._released.add(wanted.pod_uid)
+                return
+            final = wanted.what == "final"
+            verdict = await self._get(wanted, VERDICT_FILE, VERDICT_LIMIT) if final else None
+            items = await self._get(wanted, ITEMS_FILE, ITEMS_LIMIT)
+        finally:
+            entry = self._running.get(key)
+            if entry is not None and entry[1] is asyncio.current_task():
+                del self._running[key]
+        before = self._found.get(key)
+        again = before is not None and (before.pod_uid, before.final) == (wanted.pod_uid, final)
+        self._found[key] = Collected(
+            pod_uid=wanted.pod_uid,
+            final=final,
+            verdict=verdict,
+            items=items,
+            tries=before.tries + 1 if before is not None and again else 1,
+        )
+        self._answered(key)
+
+    async def _get(self, wanted: CollectRequest, name: str, limit: int) -> bytes | None:
+        url, headers = self._address(wanted, name)
+        try:
+            async with self._client().get(
+                url,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=_SECONDS),
+            ) as response:
+                if response.status != 200:
+                    _log.info("HTTP %d for %s of %s", response.status, name, wanted.url)
+                    return None
+                raw = await response.content.read(limit + 1)
+                while not response.content.at_eof() and len(raw) <= limit:
+                    raw += await response.content.read(limit + 1 - len(raw))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.info("no %s from %s: %s", name, wanted.url, type(error).__name__)
+            return None
+        if len(raw) > limit:
+            _log.warning("%s of %s is larger than %d bytes", name, wanted.url, limit)
+            return None
+        return raw
+
+    async def _release(self, wanted: CollectRequest) -> None:
+        url, headers = self._address(wanted, "")
+        try:
+            async with self._client().delete(
+                url, headers=headers, timeout=aiohttp.ClientTimeout(total=_SECONDS)
+            ):
+                pass
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.debug("%s was not released: %s", wanted.url, type(error).__name__)
+
+    def _address(self, wanted: CollectRequest, name: str) -> tuple[str, dict[str, str]]:
+        if not self._resolver:
+            return f"{wanted.url}/{name}", {}
+        return f"{self._resolver}/{name}", {"X-Reflex-Bakeoff": wanted.pod_uid}
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(limit=8, force_close=True),
+            )
+        return self._session

@@ -1,0 +1,1 @@
+"""The decision about one ReflexBakeoff: its Job, its artefacts and its evidence."""

@@ -1,0 +1,1 @@
+"""The decision about one ReflexRoute: who serves, who is measured, and each step of a swap."""
