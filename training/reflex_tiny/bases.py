@@ -71,7 +71,8 @@ class Bases:
 
     def families(self) -> tuple[str, ...]:
         """Return the names of all families, sorted."""
-        return tuple(sorted(each.family for each in (*self.templates, *self.idioms)))
+        names = [each.family for each in self.templates]
+        return tuple(sorted(names + [each.family for each in self.idioms]))
 
 
 @cache

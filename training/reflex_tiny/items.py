@@ -25,6 +25,8 @@ from reflex_tiny.programs import Program
 
 SYNTAX: Final = "syntax"
 _PROPOSALS: Final = 3
+# The lifetimes' letters are no names of the standard library.
+_FIXED: Final = STANDARD - {"a", "b"}
 _NORMAL: Final = re.compile(
     r'"(?:\\.|[^"\\])*"|\'[A-Za-z_]\w*(?!\')|\'(?:\\.|[^\'])\'|[A-Za-z_]\w*|\d[\w.]*'
 )
@@ -153,7 +155,7 @@ def program_hash(source: str) -> str:
             return '""'
         if text[0].isdigit():
             return "0"
-        if text[0] == "'" or text in STANDARD:
+        if text[0] == "'" or text in _FIXED:
             return text
         return names.setdefault(text, f"n{len(names)}")
 

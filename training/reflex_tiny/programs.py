@@ -112,7 +112,7 @@ def _function(rng: Random, names: Names, found: Bases) -> tuple[list[str], tuple
     starts = [kind for kind in _STARTS if kind in by_source]
     first = rng.choice(starts)
     steps: list[tuple[Idiom, int]] = []
-    kinds = [first]
+    kinds: list[str] = [first]
     families: list[str] = []
     for _ in range(rng.choice([1, 1, 2, 2, 3])):
         # Usually go on from the newest value, sometimes from an older one.

@@ -81,7 +81,8 @@ RECIPES: Final = {
         adam=0.0025,
         phases=(
             Phase(steps=200, shards=("train1",)),
-            Phase(steps=300, shards=("train1", "train2")),
+            Phase(steps=200, shards=_ALL),
+            Phase(steps=350, shards=_ALL, scramble=0.2, rename=0.3, end=0.02),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.
