@@ -59,7 +59,7 @@ def unit() -> None:
 
 def corpus() -> None:
     """The real rustc: over the broken crates, and on hostile ones; skipped where there is none."""
-    pytest("tests/corpus", "tests/sandbox")
+    pytest("tests/corpus", "tests/sandbox", "tests/tiny")
 
 
 def service() -> None:

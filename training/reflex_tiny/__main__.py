@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from reflex_tiny import shards
+from reflex_tiny import cards, shards
 from reflex_tiny.compiler import Compiler, Source, cache_folder
 from reflex_tiny.dataset import items, load, say, write
 from reflex_tiny.errors import DataError, TinyError
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     judge = commands.add_parser("evaluate", help="pass@1 through the loop on the real engine")
     judge.add_argument("--model", action="append", help="a bundled model's name or a folder")
     judge.add_argument("--count", type=int, default=0, help="only so many items")
-    judge.add_argument("--write", action="store_true", help="write evaluation.json beside it")
+    judge.add_argument("--write", action="store_true", help="write the numbers into its card")
     judge.set_defaults(call=run_evaluation)
     given = parser.parse_args(arguments)
     try:
@@ -157,8 +157,7 @@ def run_evaluation(given: argparse.Namespace) -> int:
             print(f"\n{folder.name}: {len(held_out)} held-out items, one attempt, temperature 0\n")
             print(table(numbers))
             if given.write:
-                text = json.dumps(numbers, indent=1)
-                (folder / "evaluation.json").write_text(text + "\n")
+                cards.write(folder, numbers)
     finally:
         compiler.close()
     return 0

@@ -23,7 +23,6 @@ from reflex_tiny.errors import DataError
 from reflex_tiny.items import Item, item, shown_repair
 from reflex_tiny.programs import Program, program
 
-_MISTAKES: Final = 8  # of one program: the correct program is compiled once for all of them
 _TRIES: Final = 40
 _SAY_EVERY: Final = 5.0
 _CHUNK: Final = 32
@@ -48,8 +47,16 @@ class Plan:
     groups: tuple[int, ...]
     count: int
     seed: int
+    mistakes: int = 8
+    """In one program; the correct program is compiled once for all of them."""
+    share: float = 1.0
+    """Factor of the largest parts that codes may have: a smaller one makes them more even."""
     known: frozenset[str] = frozenset()
     """Hashes of programs that may not be made: those of the other split."""
+
+    def room(self, code: str) -> int:
+        """Return how many items of a code there may be."""
+        return int(SHARES.get(code, OTHER_SHARE) * self.share * self.count) + 1
 
 
 def candidates(plan: Plan, number: int) -> tuple[Program, list[Broken]]:
@@ -58,7 +65,7 @@ def candidates(plan: Plan, number: int) -> tuple[Program, list[Broken]]:
     made = program(rng, plan.split, bases(plan.split, plan.groups))
     found: dict[str, Broken] = {}
     for _ in range(_TRIES):
-        if len(found) == _MISTAKES:
+        if len(found) == plan.mistakes:
             break
         one = broken(rng, made)
         if one is not None:
@@ -103,8 +110,7 @@ def items(
             if found.program in plan.known or found.prompt in seen:
                 rejected["known"] += 1
                 continue
-            share = SHARES.get(found.code, OTHER_SHARE)
-            if codes[found.code] >= share * plan.count + 1:
+            if codes[found.code] >= plan.room(found.code):
                 rejected["code is full"] += 1
                 continue
             seen.add(found.prompt)

@@ -141,8 +141,10 @@ async def evaluate(
                 )
                 seconds = time.monotonic() - start
                 rustfix = blindly(compiler, item.path, item.source, SAFE)
-                # The loop's rustfix stage looks before it leaps, and the model goes on from there.
-                both, _, _ = await repair(item, compiler, proposer, scratch, Suggestions.SAFE)
+                both = passed
+                if not passed or rustfix:
+                    # The loop's default: safe suggestions first, then the same one question.
+                    both, _, _ = await repair(item, compiler, proposer, scratch, Suggestions.SAFE)
                 found.append(
                     Outcome(
                         code=item.code,

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         folder / "model.safetensors",
         metadata={"format": "pt"},
     )
+    (folder / "model.safetensors").chmod(0o644)
     config = recipe.shape.config()
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     generation = {"eos_token_id": config["eos_token_id"], "pad_token_id": config["pad_token_id"]}

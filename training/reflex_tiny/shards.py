@@ -16,7 +16,7 @@ SHARDS: Final = {
     "train2": Plan(split="train", groups=(2,), count=1700, seed=12),
     "train3": Plan(split="train", groups=(3,), count=1200, seed=13),
 }
-HELD_OUT: Final = Plan(split="held_out", groups=(1, 2), count=300, seed=1)
+HELD_OUT: Final = Plan(split="held_out", groups=(1, 2), count=300, seed=2, mistakes=3, share=0.65)
 HERE: Final = Path(__file__).parent
 INDEX: Final = HERE / "training_index.json"
 HELD_OUT_FILE: Final = HERE / "held_out.jsonl"
