@@ -26,7 +26,8 @@ out = Path("/out")
 small = Recipe(
     shape=Shape(vocab_size=512, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
                 num_key_value_heads=2, head_dim=16, intermediate_size=48),
-    phases=(Phase(steps=2, drill=1.0), Phase(steps=2, shards=("few",), drill=0.0, end=0.1)),
+    phases=(Phase(steps=2, order=0, drill=1.0),
+            Phase(steps=2, order=1, shards=("few",), drill=0.0, end=0.1)),
 )
 recipe.RECIPES["small"] = small
 torch.set_num_threads(1)

@@ -7,6 +7,7 @@ arguments give the same items on every machine with the same rustc; the cache on
 import hashlib
 import itertools
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -56,7 +57,7 @@ class Plan:
 
     def room(self, code: str) -> int:
         """Return how many items of a code there may be."""
-        return int(SHARES.get(code, OTHER_SHARE) * self.share * self.count) + 1
+        return math.ceil(SHARES.get(code, OTHER_SHARE) * self.share * self.count + 1)
 
 
 def candidates(plan: Plan, number: int) -> tuple[Program, list[Broken]]:

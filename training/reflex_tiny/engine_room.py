@@ -73,7 +73,8 @@ class EngineRoom:
         try:
             return subprocess.Popen(
                 [
-                    *self._buildah, "run", "--isolation", "chroot", "--user", "0:0", *mounts, *given,
+                    *self._buildah, "run", "--isolation", "chroot", "--user", "0:0",
+                    *mounts, *given,
                     self._container, "--", *command,
                 ],
                 stdin=subprocess.DEVNULL,

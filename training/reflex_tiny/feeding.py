@@ -51,20 +51,17 @@ class Feed:
         self._phases = phases
         self._tokenizer = tokenizer
         self._answer, self._end = tokenizer.token_to_id(ANSWER), tokenizer.token_to_id(END)
+        self._folder = folder
+        self._shards: dict[str, list[Example]] = {}
         names = sorted({name for phase in phases for name in phase.shards})
-        self._shards = {name: self._read(folder / f"{name}.jsonl") for name in names}
         # Of the first shard only: a shard that is added to a later phase changes no earlier step.
-        first = self._shards[names[0]] if names else []
+        first = self._shard(names[0]) if names else []
         counts: Counter[int] = Counter()
         for each in first:
             counts.update(set(each.question))
         self._kinds = Kinds(tokenizer, dict(counts), len(first))
         self._size = tokenizer.get_vocab_size()
         self._epochs: dict[tuple[int, int], list[list[int]]] = {}
-
-    def sizes(self) -> dict[str, int]:
-        """Return how many examples each shard has."""
-        return {name: len(examples) for name, examples in self._shards.items()}
 
     def batch(self, step: int, rank: int) -> Batch:
         """Return what a process learns from at a step, counted from 0."""
@@ -76,6 +73,12 @@ class Feed:
         pool, chosen = self._chosen(number, at * RANKS + rank)
         dice = numpy.random.default_rng([SEED, step, rank])
         return self._batch([self._exchanged(phase, rng, dice, pool[each]) for each in chosen])
+
+    def _shard(self, name: str) -> list[Example]:
+        """Return a shard's examples; it is read when a step needs it."""
+        if name not in self._shards:
+            self._shards[name] = self._read(self._folder / f"{name}.jsonl")
+        return self._shards[name]
 
     def _read(self, path: Path) -> list[Example]:
         values = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -96,7 +99,7 @@ class Feed:
 
     def _chosen(self, number: int, at: int) -> tuple[list[Example], list[int]]:
         phase = self._phases[number]
-        pool = [each for name in phase.shards for each in self._shards[name]]
+        pool = [each for name in phase.shards for each in self._shard(name)]
         epoch = 0
         while True:
             batches = self._epoch(number, epoch, pool, phase)
@@ -110,7 +113,7 @@ class Feed:
         known = self._epochs.get((number, epoch))
         if known is not None:
             return known
-        rng = Random(f"{SEED} {number} {epoch}")
+        rng = Random(f"{SEED} {phase.order} {epoch}")
         order = sorted(range(len(pool)), key=lambda each: pool[each].length())
         order = order[: max(64, int(len(order) * phase.shortest))]
         order.sort(key=lambda each: pool[each].length() + rng.random() * _NOISE)

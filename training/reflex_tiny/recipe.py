@@ -24,6 +24,7 @@ class Phase:
     """A stretch of training.
 
     Attributes:
+        order: the seed of the order in which the items come.
         shards: names of the files of items.
         shortest: which part of the items is used, from the shortest on.
         drill: which part of the steps copies random tokens instead.
@@ -33,6 +34,7 @@ class Phase:
     """
 
     steps: int
+    order: int
     shards: tuple[str, ...] = ()
     shortest: float = 1.0
     drill: float = 0.125
@@ -63,6 +65,8 @@ class Recipe:
 
 
 _ALL: Final = ("train1", "train2", "train3")
+_MORE: Final = (*_ALL, "train4")
+_MOST: Final = (*_MORE, "train5")
 
 RECIPES: Final = {
     # Goes on from the first model of this kind (one megaparameter, 8.6 million tokens).
@@ -80,9 +84,16 @@ RECIPES: Final = {
         muon=0.012,
         adam=0.0025,
         phases=(
-            Phase(steps=200, shards=("train1",)),
-            Phase(steps=200, shards=_ALL),
-            Phase(steps=350, shards=_ALL, scramble=0.2, rename=0.3, end=0.02),
+            Phase(steps=100, order=0, shards=("train1",)),
+            Phase(steps=100, order=1, shards=("train1",)),
+            Phase(steps=200, order=1, shards=_ALL),
+            Phase(steps=100, order=2, shards=_ALL, scramble=0.2, rename=0.3, end=0.72),
+            Phase(steps=50, order=3, shards=_ALL, scramble=0.2, rename=0.3, end=0.72 - 0.2 / 3),
+            # Half of the drills change nothing, and so did half of the wrong replies by now.
+            Phase(steps=100, order=4, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
+            Phase(steps=250, order=5, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
+            Phase(steps=200, order=6, shards=_MORE, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
+            Phase(steps=600, order=7, shards=_MOST, drill=0.0, scramble=0.2, rename=0.2, end=0.02),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.
@@ -97,10 +108,10 @@ RECIPES: Final = {
             intermediate_size=512,
         ),
         phases=(
-            Phase(steps=200, drill=1.0),
-            Phase(steps=300, shards=_ALL, shortest=0.4, scramble=0.4, rename=0.2),
-            Phase(steps=1500, shards=_ALL),
-            Phase(steps=1500, shards=_ALL, scramble=0.15, rename=0.4, end=0.02),
+            Phase(steps=200, order=0, drill=1.0),
+            Phase(steps=300, order=1, shards=_ALL, shortest=0.4, scramble=0.4, rename=0.2),
+            Phase(steps=1500, order=2, shards=_ALL),
+            Phase(steps=1500, order=3, shards=_ALL, scramble=0.15, rename=0.4, end=0.02),
         ),
     ),
 }

@@ -15,6 +15,7 @@ SHARDS: Final = {
     "train1": Plan(split="train", groups=(1,), count=2700, seed=11),
     "train2": Plan(split="train", groups=(2,), count=1700, seed=12),
     "train3": Plan(split="train", groups=(3,), count=1200, seed=13),
+    "train4": Plan(split="train", groups=(1, 2, 3), count=1100, seed=14, mistakes=4, share=0.65),
 }
 HELD_OUT: Final = Plan(split="held_out", groups=(1, 2), count=300, seed=2, mistakes=3, share=0.65)
 HERE: Final = Path(__file__).parent

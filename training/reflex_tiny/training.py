@@ -140,7 +140,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, rank: int, stop: int) -> Non
     if resume.is_file():
         learner.resume(torch.load(resume))
     size = sum(value.numel() for value in learner.kept.values())
-    _say(rank, f"{feed.sizes()}, {size} parameters, steps {learner.step} to {stop}")
+    _say(rank, f"{size} parameters, steps {learner.step} to {stop}")
     losses: list[float] = []
     began, seen = time.monotonic(), 0
     while learner.step < stop:
