@@ -10,7 +10,7 @@ import pytest
 from reflex_loop.loop import Repair
 from reflex_loop.patch import COMPACT_SCHEMA, read_reply
 from reflex_loop.planning import plan as plan_edits
-from reflex_loop.protocols import Prompt, Reply
+from reflex_loop.protocols import Form, Intent, Prompt, Reply
 from reflex_loop.settings import Renderer, Settings, Stopping, Suggestions
 from reflex_tiny.checking import RememberedRustc
 from reflex_tiny.compiler import Compiler, Source
@@ -79,6 +79,13 @@ class Recording:
     def __init__(self, text: str) -> None:
         self.text = text
         self.prompts: list[Prompt] = []
+
+    async def form(self, intent: Intent) -> Form | None:
+        del intent
+        return None
+
+    def unusable(self, reply: Reply, kind: str) -> None:
+        raise AssertionError(f"{kind}: {reply.text}")
 
     async def propose(self, prompt: Prompt) -> Reply:
         self.prompts.append(prompt)

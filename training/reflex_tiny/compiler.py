@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reflex_loop.local_checker import Toolchain
 from reflex_loop.rust_source import declares_main
+from reflex_runner.toolchain import Toolchain
 
 _SECONDS: Final = 60
 _BATCH: Final = 64
@@ -102,7 +102,7 @@ class Compiler:
             yield source, code, output
 
     def _run(self, source: Source) -> tuple[int, bytes]:
-        """Run rustc the way `UnsandboxedRustc` does, with paths relative to the workspace."""
+        """Run rustc as the sandbox does, with paths relative to the workspace."""
         with tempfile.TemporaryDirectory(dir=self._scratch.name) as root:
             path = Path(root, source.path)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ class Compiler:
                 capture_output=True,
                 check=False,
                 cwd=root,
-                env=self.toolchain.environment(Path(root)),
+                env={"PATH": f"{self.toolchain.bin}:/usr/bin:/bin", "TMPDIR": root},
                 timeout=_SECONDS,
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip

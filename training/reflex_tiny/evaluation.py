@@ -15,7 +15,7 @@ from openai import APIError, AsyncOpenAI
 from reflex_loop.errors import ProposerError
 from reflex_loop.loop import Repair
 from reflex_loop.patch import schema_text
-from reflex_loop.protocols import Prompt, Reply, Usage
+from reflex_loop.protocols import Form, Intent, Prompt, Reply, Usage
 from reflex_loop.settings import Renderer, Settings, Stopping, Suggestions
 from reflex_tiny.checking import RememberedRustc
 from reflex_tiny.compiler import Compiler
@@ -33,6 +33,15 @@ class EngineProposer:
     def __init__(self, client: AsyncOpenAI, model: str) -> None:
         self._client = client
         self._model = model
+
+    async def form(self, intent: Intent) -> Form | None:
+        """Leave the form to the settings."""
+        del intent
+        return None
+
+    def unusable(self, reply: Reply, kind: str) -> None:
+        """Count nothing: the loop's record says it."""
+        del reply, kind
 
     async def propose(self, prompt: Prompt) -> Reply:
         """Ask once."""

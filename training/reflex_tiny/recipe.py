@@ -66,7 +66,6 @@ class Recipe:
 
 _ALL: Final = ("train1", "train2", "train3")
 _MORE: Final = (*_ALL, "train4")
-_MOST: Final = (*_MORE, "train5")
 
 RECIPES: Final = {
     # Goes on from the first model of this kind (one megaparameter, 8.6 million tokens).
@@ -91,9 +90,8 @@ RECIPES: Final = {
             Phase(steps=50, order=3, shards=_ALL, scramble=0.2, rename=0.3, end=0.72 - 0.2 / 3),
             # Half of the drills change nothing, and so did half of the wrong replies by now.
             Phase(steps=100, order=4, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
-            Phase(steps=250, order=5, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
-            Phase(steps=200, order=6, shards=_MORE, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
-            Phase(steps=600, order=7, shards=_MOST, drill=0.0, scramble=0.2, rename=0.2, end=0.02),
+            Phase(steps=100, order=5, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
+            Phase(steps=450, order=6, shards=_MORE, drill=0.0, scramble=0.2, rename=0.2, end=0.02),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.
