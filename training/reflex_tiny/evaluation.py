@@ -25,6 +25,7 @@ from reflex_tiny.items import Item
 REPLY_TOKENS: Final = 200
 _SECONDS: Final = 120.0
 _Z: Final = 1.959964
+_FEW: Final = 4
 
 
 class EngineProposer:
@@ -188,7 +189,8 @@ def wilson(passed: int, count: int) -> tuple[float, float]:
     middle = rate + _Z * _Z / (2 * count)
     spread = _Z * math.sqrt(rate * (1 - rate) / count + _Z * _Z / (4 * count * count))
     scale = 1 + _Z * _Z / count
-    return round((middle - spread) / scale, 3), round((middle + spread) / scale, 3)
+    low, high = (middle - spread) / scale, (middle + spread) / scale
+    return round(max(low, 0.0), 3), round(min(high, 1.0), 3)
 
 
 def summary(model: str, found: Sequence[Outcome]) -> dict[str, Any]:
@@ -206,30 +208,54 @@ def summary(model: str, found: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _numbers(found: Sequence[Outcome]) -> dict[str, Any]:
-    count = len(found)
     passed = sum(each.passed for each in found)
     both = sum(each.with_rustfix for each in found)
+    return _row(
+        len(found),
+        passed,
+        both,
+        sum(each.rustfix for each in found),
+        sum(each.first_suggestion for each in found),
+    )
+
+
+def _row(count: int, passed: int, both: int, rustfix: int, first: int) -> dict[str, Any]:
     return {
         "items": count,
         "passed": passed,
-        "pass_at_1": round(passed / count, 3) if count else 0.0,
+        "pass_at_1": round(passed / count, 3),
         "interval": wilson(passed, count),
-        "with_rustfix": round(both / count, 3) if count else 0.0,
+        "with_rustfix_passed": both,
+        "with_rustfix": round(both / count, 3),
         "with_rustfix_interval": wilson(both, count),
-        "rustfix": round(sum(each.rustfix for each in found) / count, 3) if count else 0.0,
-        "first_suggestion": (
-            round(sum(each.first_suggestion for each in found) / count, 3) if count else 0.0
-        ),
+        "rustfix_passed": rustfix,
+        "rustfix": round(rustfix / count, 3),
+        "first_suggestion_passed": first,
+        "first_suggestion": round(first / count, 3),
     }
 
 
 def table(numbers: Mapping[str, Any]) -> str:
-    """Return the numbers as lines of Markdown."""
+    """Return the numbers as lines of Markdown; codes of few items share a line."""
     lines = [
         "| code | items | pass@1 | 95 % interval | rustfix + model | rustfix | first suggestion |",
         "|---|---|---|---|---|---|---|",
     ]
-    rows = [("all", numbers), *numbers["codes"].items()]
+    codes: Mapping[str, Any] = numbers["codes"]
+    few = [row for row in codes.values() if row["items"] < _FEW]
+    rows = [("all", numbers), *((c, row) for c, row in codes.items() if row["items"] >= _FEW)]
+    if few:
+        counts = [
+            sum(row[name] for row in few)
+            for name in (
+                "items",
+                "passed",
+                "with_rustfix_passed",
+                "rustfix_passed",
+                "first_suggestion_passed",
+            )
+        ]
+        rows.append((f"{len(few)} others", _row(*counts)))
     for code, row in rows:
         low, high = row["interval"]
         lines.append(
