@@ -141,7 +141,7 @@ class Feed:
         else:
             return example
         mapping = numpy.arange(self._size)
-        wanted = numpy.array(kinds)
+        wanted = numpy.array(kinds, dtype=numpy.int64)
         chosen = wanted[dice.random(len(wanted)) < _EXCHANGED]
         mapping[chosen] = dice.permutation(chosen)
         return Example(

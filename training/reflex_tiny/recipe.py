@@ -91,7 +91,16 @@ RECIPES: Final = {
             # Half of the drills change nothing, and so did half of the wrong replies by now.
             Phase(steps=100, order=4, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
             Phase(steps=100, order=5, shards=_ALL, drill=0.0, scramble=0.2, rename=0.3, end=0.52),
-            Phase(steps=750, order=6, shards=_MORE, drill=0.0, scramble=0.2, rename=0.2, end=0.02),
+            Phase(
+                steps=400,
+                order=6,
+                shards=_MORE,
+                drill=0.0,
+                scramble=0.2,
+                rename=0.2,
+                end=0.52 - 0.5 * 400 / 750,
+            ),
+            Phase(steps=600, order=7, shards=_MORE, drill=0.0, scramble=0.2, rename=0.2, end=0.02),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.
