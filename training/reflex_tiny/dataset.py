@@ -52,6 +52,8 @@ class Plan:
     """In one program; the correct program is compiled once for all of them."""
     share: float = 1.0
     """Factor of the largest parts that codes may have: a smaller one makes them more even."""
+    policy: bool = False
+    """Whether a label may not be a proposal that the loop's policy refuses, such as `todo!()`."""
     known: frozenset[str] = frozenset()
     """Hashes of programs that may not be made: those of the other split."""
 
@@ -104,7 +106,7 @@ def items(
                 continue
             found = item(each, mistake, code, output)
             if found is not None and not found.gold_is_shown:
-                found = shown_repair(found, code, output, compiler)
+                found = shown_repair(found, code, output, compiler, policy=plan.policy)
             if found is None:
                 rejected["lines not shown"] += 1
                 continue

@@ -12,7 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from reflex_loop.assessment import Assessment, assess
+from reflex_loop.changes import ChangeSet, FileChange
 from reflex_loop.conversation import CompactConversation, Question
+from reflex_loop.errors import PolicyError
+from reflex_loop.policy import Policy
+from reflex_loop.policy import check as check_policy
 from reflex_loop.protocols import CheckReport
 from reflex_loop.render_compact import _line_change as changed_lines
 from reflex_loop.rustc_json import read
@@ -114,7 +118,9 @@ def item(given: Program, mistake: Broken, code: int, output: bytes) -> Item | No
     )
 
 
-def shown_repair(found: Item, code: int, output: bytes, compiler: Compiler) -> Item:
+def shown_repair(
+    found: Item, code: int, output: bytes, compiler: Compiler, *, policy: bool
+) -> Item:
     """Return the item with the compiler's proposal as its reply, if that repairs all.
 
     For items whose original line nobody could guess (a number, a text): the prompt shows another
@@ -134,10 +140,24 @@ def shown_repair(found: Item, code: int, output: bytes, compiler: Compiler) -> I
             continue
         text = [*lines[: at[0]], *new, *lines[at[0] + len(search) :]]
         source = Source(path=found.path, text="\n".join(text) + "\n")
+        if policy and not _allowed(found, source):
+            continue
         ((_, verdict, _),) = compiler.check([source])
         if verdict == 0:
             return replace_in(found, tuple(search), tuple(new))
     return found
+
+
+def _allowed(found: Item, repaired: Source) -> bool:
+    """Return whether the loop's policy lets a change pass."""
+    change = FileChange(
+        path=found.path, before=found.source.encode(), after=repaired.text.encode(), mode=0o644
+    )
+    try:
+        check_policy(ChangeSet(changes=(change,)), Policy())
+    except PolicyError:
+        return False
+    return True
 
 
 def replace_in(found: Item, search: tuple[str, ...], new: tuple[str, ...]) -> Item:

@@ -66,6 +66,7 @@ class Recipe:
 
 _ALL: Final = ("train1", "train2", "train3")
 _MORE: Final = (*_ALL, "train4")
+_AGAIN: Final = tuple(f"{name}b" for name in _MORE)
 
 RECIPES: Final = {
     # Goes on from the first model of this kind (one megaparameter, 8.6 million tokens).
@@ -101,6 +102,9 @@ RECIPES: Final = {
                 end=0.52 - 0.5 * 400 / 750,
             ),
             Phase(steps=600, order=7, shards=_MORE, drill=0.0, scramble=0.2, rename=0.2, end=0.02),
+            # With labels that the policy allows.
+            Phase(steps=10, order=8, shards=_AGAIN, drill=0.0, end=0.4),
+            Phase(steps=290, order=9, shards=_AGAIN, drill=0.0, end=0.02),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,13 +12,17 @@ from reflex_tiny.bases import bases
 from reflex_tiny.dataset import Plan, digest
 from reflex_tiny.items import Item, assessment, question
 
-SHARDS: Final = {
+_FIRST: Final = {
     "train1": Plan(split="train", groups=(1,), count=2700, seed=11),
     "train2": Plan(split="train", groups=(2,), count=1700, seed=12),
     "train3": Plan(split="train", groups=(3,), count=1200, seed=13),
     "train4": Plan(split="train", groups=(1, 2, 3), count=1100, seed=14, mistakes=4, share=0.65),
 }
-HELD_OUT: Final = Plan(split="held_out", groups=(1, 2), count=300, seed=2, mistakes=3, share=0.65)
+# The same again with labels that the loop's policy allows: the first ones propose `todo!()`.
+SHARDS: Final = _FIRST | {f"{name}b": replace(plan, policy=True) for name, plan in _FIRST.items()}
+HELD_OUT: Final = Plan(
+    split="held_out", groups=(1, 2), count=300, seed=2, mistakes=3, share=0.65, policy=True
+)
 HERE: Final = Path(__file__).parent
 INDEX: Final = HERE / "training_index.json"
 HELD_OUT_FILE: Final = HERE / "held_out.jsonl"
