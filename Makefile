@@ -6,10 +6,10 @@ PY    := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench down lock generate
+.PHONY: help demo test lint unit bench down lock generate evaluate-models
 
 help: ## show this help
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: .venv/ok ## a real SGLang pod on a real Kubernetes node, from nothing; leaves it running
 	@$(PY) -m reflex_e2e.demo
@@ -25,6 +25,9 @@ unit: .venv/ok ## the tests that need no cluster (seconds)
 
 bench: .venv/ok ## measure the operator with 100 and 500 models; writes docs/benchmarks (ARGS="--models 100")
 	@PYTHONPATH=tests $(PY) -m bench $(ARGS)
+
+evaluate-models: .venv/ok ## pass@1 of the bundled models, through the loop on the real engine
+	@$(PY) -m reflex_tiny evaluate $(ARGS)
 
 down: .venv/ok ## stop the lab and everything in it
 	@e2e/lab/reflex-lab down

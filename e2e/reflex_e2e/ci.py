@@ -38,7 +38,7 @@ def main() -> int:
 
 def lint() -> None:
     """Format, lint, types, import rules, generated files."""
-    folders = ["operator", "services", "e2e", "images", "tests"]
+    folders = ["operator", "services", "e2e", "images", "tests", "training"]
     checked(BIN / "ruff", "format", "--check", "--quiet", *folders)
     checked(BIN / "ruff", "check", "--quiet", *folders)
     checked(BIN / "mypy")
@@ -59,7 +59,7 @@ def unit() -> None:
 
 def corpus() -> None:
     """The real rustc: over the broken crates, and on hostile ones; skipped where there is none."""
-    pytest("tests/corpus", "tests/sandbox")
+    pytest("tests/corpus", "tests/sandbox", "tests/tiny")
 
 
 def service() -> None:
@@ -78,7 +78,7 @@ def wheel() -> None:
         installed = Path(folder) / "installed"
         with zipfile.ZipFile(built) as archive:
             archive.extractall(installed)
-        rest = ["e2e/lab", "e2e", "tests", "images"]
+        rest = ["e2e/lab", "e2e", "tests", "images", "training"]
         paths = " ".join([str(installed), *(str(ROOT / name) for name in rest)])
         where = run(
             [sys.executable, "-c", "import reflex_operator; print(reflex_operator.__file__)"],

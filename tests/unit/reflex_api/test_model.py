@@ -31,9 +31,11 @@ def problem(manifest: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-def test_the_samples_are_the_three_models_and_the_demo() -> None:
+def test_the_samples_are_the_three_models_the_demo_and_the_bundled_two() -> None:
     assert MODELS.keys() == {
         "demo",
+        "reflex-tiny-a",
+        "reflex-tiny-b",
         "gpt-oss-20b",
         "qwen3-coder-30b-a3b",
         "qwen2.5-coder-32b",
