@@ -182,7 +182,7 @@ def test_an_eviction_is_named_and_remembered(model: Model, cluster: Cluster) -> 
     wait_for(
         "the kubelet evicts the pod",
         lambda: any(pod["status"].get("reason") == "Evicted" for pod in model.pods()),
-        within=120,
+        within=300,
     )
 
     def last() -> dict[str, str]:

@@ -114,6 +114,8 @@ def kubelet(*, socket: Path, ca: Path, certificate: Path, key: Path, plugins: Pa
         "tlsCertFile": str(certificate),
         "tlsPrivateKeyFile": str(key),
         "volumePluginDir": str(plugins),
+        # How old the sizes are by which pods are evicted: 1m by default, and two rounds are needed.
+        "volumeStatsAggPeriod": "10s",
     }
     return yaml.safe_dump(document, sort_keys=False)
 
