@@ -7,11 +7,13 @@ logged here. What stays is the verdict, with a line that classification has clea
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Final
 
 from reflex_operator.cluster import Cluster
 from reflex_operator.engines.failure_log import classify
 from reflex_operator.errors import ClusterError, ForbiddenError, UnavailableError
+from reflex_operator.inflight import InFlight
 from reflex_operator.reconcile.plan import Autopsy, Incarnation, LogRequest, ModelKey
 
 _log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class Autopsies:
         self._done = done
         self._sleep = sleep
         self._verdicts: dict[ModelKey, dict[Incarnation, Autopsy]] = {}
-        self._running: dict[ModelKey, tuple[Incarnation, asyncio.Task[None]]] = {}
+        self._logs = InFlight[ModelKey, Incarnation]("autopsy")
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     def results(self, key: ModelKey, pods: Collection[str]) -> tuple[Autopsy, ...]:
@@ -58,33 +60,24 @@ class Autopsies:
 
     def request(self, key: ModelKey, wanted: LogRequest) -> None:
         """Start to read a log, unless one of this model is being read: its turn comes after."""
-        if key in self._running:
-            return
-        task = asyncio.create_task(self._run(key, wanted), name=f"autopsy {key}")
-        self._running[key] = (wanted.incarnation, task)
+        if self._logs.get(key) is None:
+            self._logs.start(
+                key,
+                wanted.incarnation,
+                partial(self._examine_in_turn, wanted),
+                partial(self._keep, key, wanted),
+            )
 
     def forget(self, key: ModelKey) -> None:
         """Drop the verdicts for, and stop reading about, a model that is gone."""
         self._verdicts.pop(key, None)
-        running = self._running.pop(key, None)
-        if running is not None:
-            running[1].cancel()
+        self._logs.cancel(key)
 
     async def close(self) -> None:
         """Stop reading."""
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._logs.close()
 
-    async def _run(self, key: ModelKey, wanted: LogRequest) -> None:
-        try:
-            async with self._gate:
-                autopsy = await self._examine(wanted)
-        finally:
-            running = self._running.get(key)
-            if running is not None and running[1] is asyncio.current_task():
-                del self._running[key]
+    def _keep(self, key: ModelKey, wanted: LogRequest, autopsy: Autopsy) -> None:
         verdicts = self._verdicts.setdefault(key, {})
         for older in [i for i in verdicts if i.pod_uid == wanted.incarnation.pod_uid]:
             del verdicts[older]
@@ -92,6 +85,10 @@ class Autopsies:
         reason = autopsy.reason.value if autopsy.reason else "no known cause"
         _log.info("the log of %s, run %d: %s", wanted.pod, wanted.incarnation.restart_count, reason)
         self._done(key)
+
+    async def _examine_in_turn(self, wanted: LogRequest) -> Autopsy:
+        async with self._gate:
+            return await self._examine(wanted)
 
     async def _examine(self, wanted: LogRequest) -> Autopsy:
         """Return the verdict. A log that cannot be read gives one too: nobody waits for ever."""

@@ -4,14 +4,16 @@ Their size is bounded before anything is kept; whether they are what the pod mea
 elsewhere, by the receipt that the kubelet brought.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import aiohttp
 
 from reflex_api.bakeoff_job import ITEMS_FILE, ITEMS_LIMIT, VERDICT_FILE, VERDICT_LIMIT
+from reflex_operator.inflight import InFlight
 from reflex_operator.reconcile.bakeoff.snapshot import Collected, CollectRequest
 from reflex_operator.reconcile.plan import BakeoffKey
 
@@ -32,7 +34,7 @@ class Collector:
         self._answered = answered
         self._resolver = resolver.rstrip("/")
         self._found: dict[BakeoffKey, Collected] = {}
-        self._running: dict[BakeoffKey, tuple[CollectRequest, asyncio.Task[None]]] = {}
+        self._requests = InFlight[BakeoffKey, CollectRequest]("collect")
         self._released: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -48,52 +50,40 @@ class Collector:
         """Fetch, unless that is being done; what was released once is left alone."""
         if wanted.what == "release" and wanted.pod_uid in self._released:
             return
-        running = self._running.get(key)
-        if running is not None:
-            if running[0] == wanted:
-                return
-            running[1].cancel()
-        task = asyncio.create_task(self._run(key, wanted), name=f"collect {key}")
-        self._running[key] = (wanted, task)
+        if self._requests.get(key) == wanted:
+            return
+        if wanted.what == "release":
+            pod = wanted.pod_uid
+            self._requests.start(
+                key, wanted, partial(self._release, wanted), lambda _: self._released.add(pod)
+            )
+        else:
+            self._requests.start(
+                key, wanted, partial(self._fetch, wanted), partial(self._keep, key)
+            )
 
     def forget(self, key: BakeoffKey) -> None:
         """Drop what is known about a bakeoff that is gone."""
         self._found.pop(key, None)
-        running = self._running.pop(key, None)
-        if running is not None:
-            running[1].cancel()
+        self._requests.cancel(key)
 
     async def close(self) -> None:
         """Stop all requests and close the connections."""
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._requests.close()
         if self._session is not None:
             await self._session.close()
 
-    async def _run(self, key: BakeoffKey, wanted: CollectRequest) -> None:
-        try:
-            if wanted.what == "release":
-                await self._release(wanted)
-                self._released.add(wanted.pod_uid)
-                return
-            final = wanted.what == "final"
-            verdict = await self._get(wanted, VERDICT_FILE, VERDICT_LIMIT) if final else None
-            items = await self._get(wanted, ITEMS_FILE, ITEMS_LIMIT)
-        finally:
-            entry = self._running.get(key)
-            if entry is not None and entry[1] is asyncio.current_task():
-                del self._running[key]
+    async def _fetch(self, wanted: CollectRequest) -> Collected:
+        final = wanted.what == "final"
+        verdict = await self._get(wanted, VERDICT_FILE, VERDICT_LIMIT) if final else None
+        items = await self._get(wanted, ITEMS_FILE, ITEMS_LIMIT)
+        return Collected(pod_uid=wanted.pod_uid, final=final, verdict=verdict, items=items, tries=1)
+
+    def _keep(self, key: BakeoffKey, found: Collected) -> None:
         before = self._found.get(key)
-        again = before is not None and (before.pod_uid, before.final) == (wanted.pod_uid, final)
-        self._found[key] = Collected(
-            pod_uid=wanted.pod_uid,
-            final=final,
-            verdict=verdict,
-            items=items,
-            tries=before.tries + 1 if before is not None and again else 1,
-        )
+        if before is not None and (before.pod_uid, before.final) == (found.pod_uid, found.final):
+            found = replace(found, tries=before.tries + 1)
+        self._found[key] = found
         self._answered(key)
 
     async def _get(self, wanted: CollectRequest, name: str, limit: int) -> bytes | None:

@@ -11,12 +11,14 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
 
 from reflex_operator.engines import canary, server_info
 from reflex_operator.errors import ClusterError, NotFoundError
+from reflex_operator.inflight import InFlight
 from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
 from reflex_operator.reconcile.plan import (
@@ -80,7 +82,7 @@ class Prober:
         self._resolver = resolver.rstrip("/")
         self._timeout = timeout
         self._results: dict[ModelKey, dict[Incarnation, ProbeResult]] = {}
-        self._running: dict[ModelKey, tuple[ProbeRequest, asyncio.Task[None]]] = {}
+        self._probes = InFlight[ModelKey, Incarnation]("probe")
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
@@ -95,38 +97,30 @@ class Prober:
 
     def request(self, key: ModelKey, wanted: ProbeRequest) -> None:
         """Start a probe, unless one of the same incarnation is in progress."""
-        running = self._running.get(key)
-        if running is not None:
-            asked = running[0].incarnation
-            if asked == wanted.incarnation or asked.pod_uid != wanted.incarnation.pod_uid:
-                return  # another replica's turn comes when this answer is there
-            running[1].cancel()
-        task = asyncio.create_task(self._run(key, wanted), name=f"probe {key}")
-        self._running[key] = (wanted, task)
+        asked = self._probes.get(key)
+        if asked is not None and (
+            asked == wanted.incarnation or asked.pod_uid != wanted.incarnation.pod_uid
+        ):
+            return  # another replica's turn comes when this answer is there
+        self._probes.start(
+            key,
+            wanted.incarnation,
+            partial(self._ask_in_time, wanted),
+            partial(self._keep, key, wanted),
+        )
 
     def forget(self, key: ModelKey) -> None:
         """Drop the answer for, and stop asking, a model that is gone."""
         self._results.pop(key, None)
-        running = self._running.pop(key, None)
-        if running is not None:
-            running[1].cancel()
+        self._probes.cancel(key)
 
     async def close(self) -> None:
         """Stop all probes and close the connections."""
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._probes.close()
         if self._session is not None:
             await self._session.close()
 
-    async def _run(self, key: ModelKey, wanted: ProbeRequest) -> None:
-        try:
-            answer = await self._ask_in_time(wanted)
-        finally:
-            # A newer probe may have taken the place; its entry is not ours to remove.
-            if (entry := self._running.get(key)) and entry[0] is wanted:
-                del self._running[key]
+    def _keep(self, key: ModelKey, wanted: ProbeRequest, answer: _Answer) -> None:
         results = self._results.setdefault(key, {})
         before = results.get(wanted.incarnation)
         failures = 0

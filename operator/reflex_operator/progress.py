@@ -8,12 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import aiohttp
 from pydantic import ValidationError
 
 from reflex_api.weights import PROGRESS_PATH, WeightsProgress
+from reflex_operator.inflight import InFlight
 from reflex_operator.reconcile.plan import ModelKey, WeightsReport, WeightsRequest
 
 _log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class ProgressReader:
         self._resolver = resolver.rstrip("/")
         self._timeout = timeout
         self._reports: dict[ModelKey, WeightsReport] = {}
-        self._running: dict[ModelKey, tuple[str, asyncio.Task[None]]] = {}
+        self._questions = InFlight[ModelKey, str]("progress")
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
@@ -61,44 +63,34 @@ class ProgressReader:
 
     def request(self, key: ModelKey, wanted: WeightsRequest) -> None:
         """Ask, unless the same pod is being asked."""
-        running = self._running.get(key)
-        if running is not None:
-            if running[0] == wanted.pod_uid:
-                return
-            running[1].cancel()
-        task = asyncio.create_task(self._run(key, wanted), name=f"progress {key}")
-        self._running[key] = (wanted.pod_uid, task)
+        pod = wanted.pod_uid
+        if self._questions.get(key) != pod:
+            self._questions.start(
+                key, pod, partial(self._ask_in_turn, wanted), partial(self._keep, key, pod)
+            )
 
     def forget(self, key: ModelKey) -> None:
         """Drop the answer for, and stop asking, a model that is gone."""
         self._reports.pop(key, None)
-        running = self._running.pop(key, None)
-        if running is not None:
-            running[1].cancel()
+        self._questions.cancel(key)
 
     async def close(self) -> None:
         """Stop all questions and close the connections."""
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._questions.close()
         if self._session is not None:
             await self._session.close()
 
-    async def _run(self, key: ModelKey, wanted: WeightsRequest) -> None:
-        try:
-            async with self._gate:
-                progress = await self._ask(wanted)
-        finally:
-            entry = self._running.get(key)
-            if entry is not None and entry[1] is asyncio.current_task():
-                del self._running[key]
+    def _keep(self, key: ModelKey, pod: str, progress: WeightsProgress | None) -> None:
         before = self._reports.get(key)
-        known = before.progress if before and before.pod_uid == wanted.pod_uid else None
+        known = before.progress if before and before.pod_uid == pod else None
         self._reports[key] = WeightsReport(
-            pod_uid=wanted.pod_uid, progress=_settled(known, progress), at=self._now()
+            pod_uid=pod, progress=_settled(known, progress), at=self._now()
         )
         self._answered(key)
+
+    async def _ask_in_turn(self, wanted: WeightsRequest) -> WeightsProgress | None:
+        async with self._gate:
+            return await self._ask(wanted)
 
     async def _ask(self, wanted: WeightsRequest) -> WeightsProgress | None:
         """Return the answer; a pod that does not answer is asked again, its Job tells the rest."""

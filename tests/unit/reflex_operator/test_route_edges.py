@@ -105,7 +105,7 @@ async def test_a_pod_is_released_once() -> None:
         for _ in range(3):
             collector.request(RUN, request)
             async with asyncio.timeout(10):
-                while not server.deleted or collector._running:
+                while not server.deleted or collector._requests.get(RUN):
                     await asyncio.sleep(0.005)
         assert server.deleted == 1
 
