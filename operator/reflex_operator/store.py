@@ -13,14 +13,21 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from reflex_api.names import (
     GPU_RESOURCE,
-    LABEL_BAKEOFF,
-    LABEL_MODEL,
     LABEL_WEIGHTS,
+)
+from reflex_operator.excerpt import (
+    deployment_facts,
+    gpu_claim,
+    model_of,
+    needed,
+    node_facts,
+    run_of,
+    version_of,
+    waits_for_node,
 )
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
 from reflex_operator.metrics import BakeoffRow, ConditionRow, RouteRow
 from reflex_operator.reconcile.plan import AnyKey, BakeoffKey, ModelKey, RouteKey
-from reflex_operator.reconcile.scheduling import requests_gpu
 from reflex_operator.relations import BAKEOFF, ROUTE, Relations, generation_of
 from reflex_operator.sharing import Sharing
 
@@ -36,29 +43,6 @@ CHILD_KINDS: Final = (
 OWNERS: Final = (MODEL, ROUTE, BAKEOFF)
 WATCHED_KINDS: Final = (*OWNERS, *CHILD_KINDS, "Pod", "Node")
 
-_WAITS: Final = {
-    ("MemoryFits", "InsufficientGPUMemory"),
-    ("Scheduled", "GPUHeldByPeer"),
-    ("Scheduled", "InsufficientGPU"),
-    ("Scheduled", "NodeNotFound"),
-    ("Scheduled", "Unschedulable"),
-    ("Scheduled", "VolumeNodeAffinityConflict"),
-}
-"""Type and reason of conditions that a node may end."""
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_POD_SPEC: Final = ("nodeName",)
-_POD_STATUS: Final = (
-    "phase",
-    "podIP",
-    "startTime",
-    "reason",
-    "message",
-    "conditions",
-    "containerStatuses",
-    "initContainerStatuses",
-)
-_NODE_CONDITIONS: Final = ("Ready", "DiskPressure", "MemoryPressure")
-_BOOKKEEPING: Final = {"resourceVersion", "generation"}
 _NOTHING: Final[frozenset[AnyKey]] = frozenset()
 
 
@@ -208,7 +192,7 @@ class Store:
         share, compact = self._sharing.share, self._sharing.compact
         # The specs of children come from one builder: they are alike.
         alike = {"spec"} if manifest["kind"] not in OWNERS else set()
-        trimmed = _needed(manifest)
+        trimmed = needed(manifest)
         same = {k for k in trimmed if before and k in before and before[k] == trimmed[k]}
         return {
             k: before[k] if before and k in same else share(v) if k in alike else compact(v)
@@ -219,7 +203,7 @@ class Store:
         """Take in one event, or the answer to an own write; older news are ignored."""
         ref = ref_of(manifest)
         name = (ref.namespace, ref.name)
-        version = _version(manifest)
+        version = version_of(manifest)
         before = self._objects[ref.kind].get(name)
         if version is not None and self._is_stale(ref.kind, name, version, before, event_type):
             return Change(_NOTHING, news=False)
@@ -252,7 +236,7 @@ class Store:
             keys |= change.keys
             news = news or change.news
         for name, before in list(self._objects[kind].items()):
-            seen = _version(before)
+            seen = version_of(before)
             if name in listed or (floor is not None and seen is not None and seen > floor):
                 continue
             ref = ObjectRef(kind=kind, namespace=name[0], name=name[1])
@@ -272,7 +256,7 @@ class Store:
         event_type: str | None,
     ) -> bool:
         if before is not None:
-            seen = _version(before)
+            seen = version_of(before)
             # A DELETED event may carry the version of the last change (a deletion collected from
             # a relist); it is stale only when the object was seen newer.
             newest = seen if event_type == "DELETED" or seen is None else seen + 1
@@ -298,23 +282,23 @@ class Store:
             return self._relations.followed(ref, before, after)
         if ref.kind == "Node":
             return self._node_changed(ref.name, before, after)
-        if ref.kind == "Deployment" and _deployment_facts(before) == _deployment_facts(after):
+        if ref.kind == "Deployment" and deployment_facts(before) == deployment_facts(after):
             return _NOTHING  # its counts: the pods' own events tell more
         keys: set[AnyKey] = {
             key
             for one in (before, after)
-            for key in (_owner(one), _owner(one, LABEL_WEIGHTS))
+            for key in (model_of(one), model_of(one, LABEL_WEIGHTS))
             if key is not None
         }
         if ref.kind == "Job":
             for one, add in ((before, False), (after, True)):
-                if one is not None and (model := _owner(one)) is not None:
+                if one is not None and (model := model_of(one)) is not None:
                     _index(self._jobs_of, model, name, add=add)
-                if one is not None and (run := _run(one)) is not None:
+                if one is not None and (run := run_of(one)) is not None:
                     _index(self._run_jobs_of, run, name, add=add)
         if ref.kind == "Pod":
             self._index_pod(name, before, after)
-            if _gpu_claim(before) != _gpu_claim(after):
+            if gpu_claim(before) != gpu_claim(after):
                 keys |= self._waiting
         if ref.kind in ("Pod", "Deployment"):
             for owner in [one for one in keys if isinstance(one, ModelKey)]:
@@ -324,7 +308,7 @@ class Store:
         return frozenset(keys)
 
     def _model_changed(self, key: ModelKey, after: Manifest | None) -> frozenset[AnyKey]:
-        if after is not None and _waits_for_node(after):
+        if after is not None and waits_for_node(after):
             self._waiting.add(key)
         else:
             self._waiting.discard(key)
@@ -333,11 +317,11 @@ class Store:
     def _node_changed(
         self, node: str, before: Manifest | None, after: Manifest | None
     ) -> frozenset[AnyKey]:
-        if _node_facts(before) == _node_facts(after):
+        if node_facts(before) == node_facts(after):
             return _NOTHING  # a kubelet's heartbeat
         self._gpu_nodes = None
         pods = self._objects["Pod"]
-        owners = (_owner(pods[name]) for name in self._pods_on.get(node, ()))
+        owners = (model_of(pods[name]) for name in self._pods_on.get(node, ()))
         routes = {RouteKey(namespace=space, name=name) for space, name in self._objects[ROUTE]}
         return frozenset({key for key in owners if key is not None} | self._waiting | routes)
 
@@ -347,48 +331,19 @@ class Store:
         for pod, add in ((before, False), (after, True)):
             if pod is None:
                 continue
-            owner, node = _owner(pod), pod["spec"].get("nodeName")
+            owner, node = model_of(pod), pod["spec"].get("nodeName")
             if owner is not None:
                 _index(self._pods_of, owner, name, add=add)
-            if (weights := _owner(pod, LABEL_WEIGHTS)) is not None:
+            if (weights := model_of(pod, LABEL_WEIGHTS)) is not None:
                 _index(self._weights_pods_of, weights, name, add=add)
-            if (run := _run(pod)) is not None:
+            if (run := run_of(pod)) is not None:
                 _index(self._run_pods_of, run, name, add=add)
             if node:
                 _index(self._pods_on, node, name, add=add)
-        if _gpu_claim(after):
+        if gpu_claim(after):
             self._gpu_pods.add(name)
         else:
             self._gpu_pods.discard(name)
-
-
-def _needed(manifest: Mapping[str, Any]) -> Manifest:
-    kind = manifest["kind"]
-    metadata = {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}
-    if _LAST_APPLIED in (metadata.get("annotations") or {}):
-        annotations = metadata["annotations"].items()
-        metadata["annotations"] = {k: v for k, v in annotations if k != _LAST_APPLIED}
-    trimmed = {**manifest, "metadata": metadata}
-    spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
-    if kind == "Pod":
-        trimmed["spec"] = {key: spec[key] for key in _POD_SPEC if key in spec}
-        trimmed["spec"]["containers"] = [
-            {"name": one["name"], "resources": one.get("resources") or {}}
-            for one in spec.get("containers") or []
-        ]
-        trimmed["status"] = {key: status[key] for key in _POD_STATUS if key in status}
-    elif kind == "Job":
-        trimmed["spec"] = {}  # it cannot change; its labels say what it does
-        trimmed["status"] = {key: status[key] for key in ("conditions",) if key in status}
-    elif kind == "ConfigMap":
-        trimmed.pop("binaryData", None)  # the items of a bakeoff decide nothing here
-    elif kind == "Node":
-        trimmed["spec"] = {k: v for k, v in spec.items() if k in ("taints", "unschedulable")}
-        trimmed["status"] = {k: status[k] for k in ("capacity", "allocatable") if k in status}
-        told = [c for c in status.get("conditions") or [] if c.get("type") in _NODE_CONDITIONS]
-        trimmed["status"]["conditions"] = told
-        metadata.pop("annotations", None)
-    return trimmed
 
 
 def _index(
@@ -398,59 +353,3 @@ def _index(
     (names.add if add else names.discard)(name)
     if not names:
         del index[key]
-
-
-def _version(manifest: Mapping[str, Any]) -> int | None:
-    text = str(manifest["metadata"].get("resourceVersion", ""))
-    return int(text) if text.isdigit() else None
-
-
-def _owner(manifest: Manifest | None, label: str = LABEL_MODEL) -> ModelKey | None:
-    """Return the model that an object's label names."""
-    metadata = (manifest or {}).get("metadata") or {}
-    name = (metadata.get("labels") or {}).get(label)
-    return ModelKey(namespace=metadata["namespace"], name=name) if name else None
-
-
-def _run(manifest: Manifest | None) -> BakeoffKey | None:
-    """Return the bakeoff that an object's label names."""
-    metadata = (manifest or {}).get("metadata") or {}
-    name = (metadata.get("labels") or {}).get(LABEL_BAKEOFF)
-    return BakeoffKey(namespace=metadata["namespace"], name=name) if name else None
-
-
-def _gpu_claim(pod: Manifest | None) -> str:
-    """Return the node on which the pod holds a GPU, or nothing."""
-    if pod is None or not requests_gpu(pod):
-        return ""
-    if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
-        return ""
-    return str(pod["spec"].get("nodeName") or "")
-
-
-def _waits_for_node(model: Manifest) -> bool:
-    """Return whether another node, or a change of one, may be what the model needs."""
-    return any(
-        (condition.get("type"), condition.get("reason")) in _WAITS
-        for condition in (model.get("status") or {}).get("conditions") or []
-    )
-
-
-def _node_facts(node: Manifest | None) -> tuple[Any, ...] | None:
-    """Return what about a node can change a decision."""
-    if node is None:
-        return None
-    status = node.get("status") or {}
-    ready = [(c.get("type"), c.get("status")) for c in status.get("conditions") or []]
-    return (node["metadata"].get("labels"), node.get("spec"), status.get("allocatable"),
-            status.get("capacity"), ready)  # fmt: skip
-
-
-def _deployment_facts(deployment: Manifest | None) -> tuple[Any, ...] | None:
-    """Return what about a Deployment can change a decision."""
-    if deployment is None:
-        return None
-    conditions = (deployment.get("status") or {}).get("conditions") or []
-    told = [one for one in conditions if one.get("type") == "ReplicaFailure"]
-    metadata = {k: v for k, v in deployment["metadata"].items() if k not in _BOOKKEEPING}
-    return metadata, deployment.get("spec"), told
