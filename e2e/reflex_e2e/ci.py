@@ -5,6 +5,7 @@ The order is by cost: what fails in seconds fails first.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from reflex_e2e.kubectl import LAB, ROOT, CommandError, run
 from reflex_e2e.progress import Phases
+from reflex_lab import packages
+from reflex_lab.console import Console
+from reflex_lab.errors import LabError
 
 BIN = ROOT / ".venv/bin"
 
@@ -29,7 +33,7 @@ def main() -> int:
             if chosen in (None, name):
                 with phases.phase(name):
                     check()
-    except CommandError as error:
+    except (CommandError, LabError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"\nall checks passed\n{phases.summary()}", file=sys.stderr)
@@ -59,7 +63,20 @@ def unit() -> None:
 
 def corpus() -> None:
     """The real rustc: over the broken crates, and on hostile ones; skipped where there is none."""
+    rust_packages()
     pytest("tests/corpus", "tests/sandbox", "tests/tiny")
+
+
+def rust_packages() -> None:
+    """Install Debian's Rust, a linker and bubblewrap where they are absent and we may."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return  # the tests say what they miss
+    needed = {"bwrap": "bubblewrap"}
+    if not shutil.which("rustc"):  # rustup's counts, wherever it is
+        needed |= {"rustc": "rustc-web", "cargo": "cargo-web"}
+    if not shutil.which("cc"):
+        needed |= {"cc": "gcc", "headers-of-the-c-library": "libc6-dev"}
+    packages.ensure(needed, console=Console())
 
 
 def service() -> None:
