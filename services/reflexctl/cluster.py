@@ -172,13 +172,17 @@ async def _key(kubectl: Kubectl, namespace: str) -> str:
 
 
 def first_key(lines: Sequence[str]) -> str:
-    """Return the first key of a key file.
+    """Return the first key of a key file; like the service, at a line's first colon.
 
     >>> first_key(["# people", "ada:0123456789abcdef"]), first_key(["0123456789abcdef"])
     ('0123456789abcdef', '0123456789abcdef')
     """
-    told = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return told[0].rpartition(":")[2].strip() if told else ""
+    told = [line.strip() for line in lines]
+    told = [line for line in told if line and not line.startswith("#")]
+    if not told:
+        return ""
+    name, colon, key = told[0].partition(":")
+    return key.strip() if colon else name
 
 
 def _meta(found: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reflexctl import dependencies, sources
+from reflexctl.cluster import first_key
 from reflexctl.errors import ConfigurationError
 from reflexctl.place import find
 from served import listing, model, served
@@ -126,3 +127,15 @@ def test_dependencies_are_what_cargo_lock_names_from_elsewhere(tmp_path: Path) -
     assert dependencies.are_in(home, packages)
     (tmp_path / "Cargo.lock").write_text(LOCK.replace("registry+", "git+"))
     assert not dependencies.are_in(home, dependencies.needed(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("# people\nada: 0123:4567:89abcdef", "0123:4567:89abcdef"),
+        ("  # people\n\n0123456789abcdef", "0123456789abcdef"),
+        ("# nobody", ""),
+    ],
+)
+def test_a_key_is_read_as_the_service_reads_it(text: str, key: str) -> None:
+    assert first_key(text.splitlines()) == key
