@@ -17,7 +17,7 @@ from reflex_tiny.compiler import Compiler, Source
 from reflex_tiny.dataset import Plan, items, load
 from reflex_tiny.items import SYNTAX, Item, assessment, question
 from reflex_tiny.shards import HELD_OUT_FILE
-from repair_corpus import why_no_rust
+from repair_corpus import toolchain, why_no_rust
 
 pytestmark = [
     pytest.mark.rust,
@@ -47,9 +47,15 @@ def repaired(item: Item) -> str:
     return after.decode()
 
 
-def test_broken_gives_the_code_and_the_prompt_that_are_recorded(
+RECORDED_WITH = "rustc 1.95."
+
+
+def test_broken_gives_the_code_that_is_recorded_and_its_prompt(
     compiler: Compiler, sample: list[Item]
 ) -> None:
+    # A prompt quotes rustc, whose words are those of its version; how the loop asks is held by
+    # `recorded.json` whatever rustc is here.
+    same_words = toolchain().version.startswith(RECORDED_WITH)
     sources = [Source(path=item.path, text=item.source) for item in sample]
     for item, (_, code, output) in zip(sample, compiler.check(sources), strict=True):
         assert code != 0
@@ -57,7 +63,8 @@ def test_broken_gives_the_code_and_the_prompt_that_are_recorded(
         asked = question(state, shown)
         assert asked is not None
         assert (asked.causes[0].diagnostic.code or SYNTAX) == item.code
-        assert asked.messages[0].content == item.prompt
+        if same_words:
+            assert asked.messages[0].content == item.prompt
 
 
 def test_the_reply_repairs_all(compiler: Compiler, sample: list[Item]) -> None:
