@@ -75,9 +75,7 @@ def router_of(endpoint: Endpoint) -> Router:
             },
             models={endpoint.model: endpoint.asked},
             gate=GateSection(mode=GateMode.DISABLED),
-            risk=RiskSection(
-                max_files=_MOST, unsafe_code=False, without_cloud=RiskFallback.ALWAYS
-            ),
+            risk=RiskSection(max_files=_MOST, unsafe_code=False, without_cloud=RiskFallback.ALWAYS),
             breaker=BreakerSection(mode="disabled"),
             timeouts=TimeoutSection(
                 connect=min(5.0, endpoint.seconds),

@@ -126,8 +126,4 @@ def _judged(item: Item, result: Result, asked: list[Record], fault: str) -> Item
 
 def unclear(item: Item, why: str) -> ItemRecord:
     """Return the record of an item that could not be judged."""
-    return ItemRecord(
-        id=item.id, stratum=item.stratum, outcome=Outcome.ERROR, reason=why[:_REASON]
-    )
-
-
+    return ItemRecord(id=item.id, stratum=item.stratum, outcome=Outcome.ERROR, reason=why[:_REASON])

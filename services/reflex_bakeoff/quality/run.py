@@ -1,11 +1,15 @@
 """A suite's items in their planned order, one after the other; finished ones are kept."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from reflex_api.items import ItemRecord, Items, Outcome, RunRecord
+from reflex_bakeoff.errors import MeasureError
 from reflex_bakeoff.suite.item import Item
 from reflex_bakeoff.suite.suite import Suite
+
+GIVE_UP: Final = 5
+"""Items in a row that cannot be judged: whatever it is, it is none of the items."""
 
 
 class Tell(Protocol):
@@ -45,17 +49,25 @@ async def measure_items(
         one: measures one item; see `one.measure`.
         kept: is given each new record at once, so that it survives an abort.
         tell: hears of each.
+
+    Raises:
+        MeasureError: several in a row cannot be judged.
     """
     known = {record.id: record for record in finished if record.outcome is not Outcome.ERROR}
     items = {item.id: item for item in suite.items}
     wanted = suite.order()[:upto]
     records = []
-    passed = 0
+    passed = unclear = 0
     for number, name in enumerate(wanted, start=1):
         record = known.get(name)
         if record is None:
             record = await one(items[name])
             kept(record)
+            unclear = unclear + 1 if record.outcome is Outcome.ERROR else 0
+            if unclear >= GIVE_UP:
+                raise MeasureError(
+                    f"{unclear} items in a row could not be judged, the last: {record.reason}"
+                )
         records.append(record)
         passed += record.outcome is Outcome.PASSED
         tell("repairs", number, len(wanted), f"{name} {record.outcome.value}, {passed} passed")

@@ -9,9 +9,7 @@ from reflex_loop.rust_source import code_only
 
 _KINDS: Final = r"fn|struct|enum|union|trait|type|const|static|mod|macro_rules!"
 _VISIBILITY: Final = r"(?:pub\s*(?:\([^)]*\))?\s+)?"
-_QUALIFIERS: Final = (
-    r"(?:(?:async|const|default|unsafe|extern(?:\s*\"[^\"]*\")?)\s+(?=\S+\s))*"
-)
+_QUALIFIERS: Final = r"(?:(?:async|const|default|unsafe|extern(?:\s*\"[^\"]*\")?)\s+(?=\S+\s))*"
 _WHOLE: Final = frozenset({"struct", "enum", "union", "trait"})
 _WORD: Final = re.compile(r"'?\w+|->|=>|::|\S")
 _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
@@ -45,10 +43,8 @@ def _end(code: str, at: int, *, whole: bool) -> int:
     depth: list[str] = []
     while at < len(code):
         char = code[at]
-        if not depth and (char in ";" or (char == "=" and code[at : at + 2] != "=>")):
-            # `=` inside of <...> is an associated type; a type's own comes after a blank.
-            if char == ";" or code[at - 1 : at].isspace() and not _in_angles(code, at):
-                return at
+        if not depth and (char == ";" or _is_definition(code, at)):
+            return at
         if not depth and char == "{" and not whole:
             return at
         if char in _OPEN:
@@ -61,10 +57,12 @@ def _end(code: str, at: int, *, whole: bool) -> int:
     return len(code)
 
 
-def _in_angles(code: str, at: int) -> bool:
-    line = code.rfind(";", 0, at)
-    part = code[line + 1 : at].replace("->", "  ").replace("=>", "  ")
-    return part.count("<") > part.count(">")
+def _is_definition(code: str, at: int) -> bool:
+    """Return whether an item's value begins here; `=` inside of <...> is an associated type."""
+    if code[at] != "=" or code[at + 1 : at + 2] in {"=", ">"} or not code[at - 1].isspace():
+        return False
+    part = code[code.rfind(";", 0, at) + 1 : at].replace("->", "  ").replace("=>", "  ")
+    return part.count("<") <= part.count(">")
 
 
 def _plain(code: str) -> str:
