@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from reflex_api import items as documents
@@ -10,7 +11,7 @@ from reflex_api.bakeoff_spec import LoadSpec
 from reflex_api.gate import GateSpec
 from reflex_api.items import ItemRecord, Items, Outcome, RunRecord
 from reflex_api.verdict import Judgement, Verdict
-from reflex_bakeoff import serving
+from reflex_bakeoff import HARNESS_VERSION, serving
 from reflex_bakeoff.errors import CacheProbeError, LoadError, MeasureError
 from reflex_bakeoff.gate.evaluate import evaluate
 from reflex_bakeoff.quality.endpoint import Endpoint, router_of
@@ -21,6 +22,35 @@ from reflex_bakeoff.suite.suite import Suite
 from reflex_runner.job import Runner
 
 _LEAST_SECONDS: Final = 60.0
+
+
+def run_record(
+    endpoint: Endpoint, suite: Suite, *, tries: int, seed: int, measured_at: datetime,
+    evidence_key: str = "", simulated: bool = False,
+) -> RunRecord:  # fmt: skip
+    """Return the head of a run's evidence.
+
+    Args:
+        endpoint: who is measured.
+        suite: in its own order: two runs can be compared only in the same one.
+        tries: N of "pass within N".
+        seed: of prompts and arrivals.
+        measured_at: the begin, with a time zone.
+        evidence_key: empty when an endpoint is measured by hand.
+        simulated: no real model answers.
+    """
+    return RunRecord(
+        model=endpoint.model,
+        evidence_key=evidence_key,
+        suite=suite.name,
+        suite_digest=suite.digest,
+        planned=suite.order(),
+        seed=seed,
+        tries=tries,
+        harness_version=HARNESS_VERSION,
+        measured_at=measured_at,
+        simulated=simulated,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +90,16 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
+def forget(items: Items) -> None:
+    """Keep nothing."""
+
+
 async def run_bakeoff(
     bakeoff: Bakeoff,
     runner: Runner,
     *,
     earlier: Items | None = None,
-    kept: Callable[[Items], None] = lambda items: None,
+    kept: Callable[[Items], None] = forget,
     tell: Tell = quiet,
 ) -> Measured:
     """Measure and judge.
