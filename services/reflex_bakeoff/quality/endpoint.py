@@ -26,6 +26,8 @@ from reflex_routing.router import Router
 
 _NAME: Final = "candidate"
 _MOST: Final = 100_000
+_NEVER: Final = 10_000
+"""Failed calls before a breaker opens; the run is given up long before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ def router_of(endpoint: Endpoint) -> Router:
             models={endpoint.model: endpoint.asked},
             gate=GateSection(mode=GateMode.DISABLED),
             risk=RiskSection(max_files=_MOST, unsafe_code=False, without_cloud=RiskFallback.ALWAYS),
-            breaker=BreakerSection(mode="disabled"),
+            breaker=BreakerSection(window_calls=_NEVER, minimum_calls=_NEVER),
             timeouts=TimeoutSection(
                 connect=min(5.0, endpoint.seconds),
                 first_token=endpoint.seconds,
