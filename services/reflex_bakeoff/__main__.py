@@ -14,9 +14,8 @@ from reflex_api.bakeoff_job import RESULTS_MOUNT, RESULTS_PORT, SANDBOX_URL, Rec
 from reflex_bakeoff import results
 from reflex_bakeoff.describing import harness
 from reflex_bakeoff.errors import BakeoffError
-from reflex_bakeoff.job import LOG, SUITES, Asked, Places, measure
+from reflex_bakeoff.job import LOG, SUITES, Asked, Places, measure, nothing_said
 from reflex_bakeoff.sandbox import agent_runner
-from reflex_routing.config import ModelSection
 from reflex_routing.config_file import load
 from reflex_routing.errors import ConfigError
 from reflex_runner.errors import RunnerError, ToolchainError
@@ -75,8 +74,8 @@ async def _measured(places: Places, chosen: argparse.Namespace) -> Receipt:
 def _asked(config: str) -> Asked:
     """Return how models are asked: as the routing configuration says, where there is one."""
     if not config:
-        return lambda _: ModelSection()
-    return load(Path(config)).reflex.model
+        return nothing_said
+    return load(Path(config)).reflex.models.get
 
 
 def _results(chosen: argparse.Namespace) -> int:

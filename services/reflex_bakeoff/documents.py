@@ -40,7 +40,8 @@ def documents(items: Items, verdict: Verdict) -> Documents:
         MeasureError: one is larger than evidence may be.
     """
     made = Documents(
-        verdict=verdict.model_dump_json(by_alias=True, exclude_none=True).encode(),
+        # With its nulls: a limit that is null and one that is left out are two gates.
+        verdict=verdict.model_dump_json(by_alias=True).encode(),
         items=packed(items),
     )
     sizes = (

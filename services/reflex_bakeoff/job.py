@@ -28,6 +28,7 @@ from reflex_bakeoff.describing import MOST_REPLY_TOKENS, TRIES
 from reflex_bakeoff.documents import documents, packed, put, unpacked
 from reflex_bakeoff.errors import MeasureError
 from reflex_bakeoff.measuring import Bakeoff, Measured, run_bakeoff, run_record
+from reflex_bakeoff.quality.asked import form_of
 from reflex_bakeoff.quality.endpoint import Endpoint
 from reflex_bakeoff.quality.run import Tell, quiet
 from reflex_bakeoff.suite.suite import Suite, load_suite
@@ -38,7 +39,7 @@ LOG: Final = logging.getLogger("reflex.bakeoff")
 SUITES: Final = "/opt/reflex/suites"
 TERMINATION: Final = "/dev/termination-log"
 OpenSandbox = Callable[[float], AbstractAsyncContextManager[Runner]]
-Asked = Callable[[str], ModelSection]
+Asked = Callable[[str], ModelSection | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +61,15 @@ class Places:
         return cls(**{name: root / str(path).lstrip("/") for name, path in vars(found).items()})
 
 
+def nothing_said(model: str) -> None:
+    """Know no configuration."""
+
+
 async def measure(
     places: Places,
     sandbox: OpenSandbox,
     *,
-    asked: Asked = lambda _: ModelSection(),
+    asked: Asked = nothing_said,
     simulated: bool = False,
     tell: Tell = quiet,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -74,7 +79,8 @@ async def measure(
     Args:
         places: where everything is.
         sandbox: lends the sandbox for so many seconds.
-        asked: how a model is asked, as production's configuration says.
+        asked: how a model is asked, as production's configuration says; None: it does not name it,
+            and the engine's context decides.
         simulated: no real model answers; the evidence says so.
         tell: hears of the progress.
         now: wall clock, with a time zone.
@@ -86,14 +92,16 @@ async def measure(
     request = read_request(places.request)
     suite = load_suite(places.suites / request.gate.suite)
     _same_subject(request, suite)
-    form = asked(request.model)
+    key_file = places.key if places.key.exists() else None
+    key = key_file.read_text(encoding="utf-8").strip() if key_file else ""
+    form = asked(request.model) or await form_of(request.base_url, request.model, key=key)
     sampling = request.inputs.sampling if request.inputs is not None else None
     longest = sampling.max_tokens if sampling is not None else MOST_REPLY_TOKENS
     endpoint = Endpoint(
         base_url=request.base_url,
         model=request.model,
         asked=form.model_copy(update={"reply_tokens": min(form.reply_tokens, longest)}),
-        key_file=places.key if places.key.exists() else None,
+        key_file=key_file,
     )
     bakeoff = Bakeoff(
         run=run_record(

@@ -140,14 +140,21 @@ class _Measurement:
             finished = resumable(earlier, what.run)
             self._tell("resume", len(finished), len(what.run.planned), "items are kept")
             self._seen = replace(self._seen, items=finished)
-        looks = what.gate.quality.looks
-        await self._repairs(looks[0])
+        await self._repairs(self._first())
         await self._serving()
         verdict = self._judged()
         while (more := self._next(verdict)) is not None:
             await self._repairs(more)
             verdict = self._judged()
         return Measured(items=self._seen, verdict=verdict, notes=tuple(self._notes))
+
+    def _first(self) -> int:
+        """Return the first look that takes in all items of an aborted run: none is dropped."""
+        looks = self._what.gate.quality.looks
+        known = {item.id for item in self._seen.items}
+        planned = enumerate(self._what.run.planned, start=1)
+        furthest = max((place for place, name in planned if name in known), default=0)
+        return next((look for look in looks if look >= furthest), looks[-1])
 
     async def _repairs(self, upto: int) -> None:
         """Measure so many items; those that could not be judged get a second chance each time."""
@@ -178,6 +185,10 @@ class _Measurement:
         finally:
             await router.close()
         self._seen = replace(self._seen, items=records)
+        if all(record.outcome is Outcome.ERROR for record in records):
+            raise MeasureError(
+                f"none of {len(records)} items could be judged, the last: {records[-1].reason}"
+            )
 
     async def _serving(self) -> None:
         """Time the endpoint; what cannot be measured is missing, and the gate will say so."""

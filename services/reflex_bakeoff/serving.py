@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+
 from reflex_api.bakeoff_spec import LoadSpec
 from reflex_api.items import CacheRecord, LoadRecord, RequestRecord
 from reflex_bakeoff.cache.engine import CacheEngine
@@ -97,10 +99,13 @@ async def cache(endpoint: Endpoint, *, seed: int) -> CacheRecord:
         schema=COMPACT_SCHEMA if compact else SCHEMA,
         seed=seed,
     )
-    async with CacheEngine(
-        root, endpoint.model, api_key=key_of(endpoint), seconds=endpoint.seconds
-    ) as engine:
-        return await probe(engine, shape)
+    try:
+        async with CacheEngine(
+            root, endpoint.model, api_key=key_of(endpoint), seconds=endpoint.seconds
+        ) as engine:
+            return await probe(engine, shape)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise CacheProbeError(f"{root}: {type(error).__name__}: {error}") from None
 
 
 def key_of(endpoint: Endpoint) -> str:
