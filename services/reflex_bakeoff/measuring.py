@@ -67,6 +67,7 @@ class Bakeoff:
         prove_cache: make the cache proof.
         roofline: see `serving.speed`.
         seconds: for the whole.
+        web_port: where locust's page is shown on 127.0.0.1 while the load runs; 0: nowhere.
     """
 
     run: RunRecord
@@ -79,6 +80,7 @@ class Bakeoff:
     roofline: float | None = None
     speculative: bool = False
     seconds: float = 4 * 3600.0
+    web_port: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +206,7 @@ class _Measurement:
                     seconds=self._time_left(),
                     roofline=what.roofline,
                     speculative=what.speculative,
+                    web_port=what.web_port,
                 )
                 self._seen = replace(self._seen, requests=requests, load=load)
             except LoadError as error:

@@ -58,7 +58,7 @@ def prefix_words(endpoint: Endpoint) -> int:
 
 async def speed(
     endpoint: Endpoint, plan: LoadPlan, *, seconds: float, roofline: float | None = None,
-    speculative: bool = False,
+    speculative: bool = False, web_port: int = 0,
 ) -> tuple[tuple[RequestRecord, ...], LoadRecord]:  # fmt: skip
     """Send the plan and return what was seen.
 
@@ -68,13 +68,14 @@ async def speed(
         seconds: after which it is given up.
         roofline: tokens per second of one stream that the memory allows; None: not known.
         speculative: the engine drafts tokens.
+        web_port: see `run_load`.
 
     Raises:
         LoadError: there is no measurement.
         MeasureError: the key cannot be read.
     """
     environ = {**os.environ, KEY_VARIABLE: key_of(endpoint)}
-    traces, watched = await run_load(plan, seconds=seconds, environ=environ)
+    traces, watched = await run_load(plan, seconds=seconds, environ=environ, web_port=web_port)
     return summarise(plan, traces, watched, roofline=roofline, speculative=speculative)
 
 
