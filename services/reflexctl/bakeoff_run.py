@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reflex_api import items as lines
 from reflex_api.bakeoff_spec import LoadSpec
 from reflex_api.gate import GateSpec
-from reflex_api.items import Items
+from reflex_api.items import Items, Outcome
 from reflex_bakeoff.documents import packed, put, unpacked
 from reflex_bakeoff.errors import BakeoffError, GateFileError, MeasureError, SuiteError
 from reflex_bakeoff.gate_file import load_gate
@@ -109,7 +109,8 @@ async def run(wish: Wish, screen: Screen) -> int:
         text = lines.dump(measured.items)
         put(wish.out / EVIDENCE, text.encode())
         write_reports(wish.out, measured.verdict, measured.items, baseline)
-        partial.unlink(missing_ok=True)
+        if all(one.outcome is not Outcome.ERROR for one in measured.items.items):
+            partial.unlink(missing_ok=True)
     except (BakeoffError, RunnerError) as error:
         raise CliError(
             str(error), hints=(f"finished items are kept in {wish.out}: run it again to go on",)
