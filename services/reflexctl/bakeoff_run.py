@@ -26,7 +26,7 @@ from reflex_bakeoff.report.folder import PAGE, write_reports
 from reflex_bakeoff.suite.suite import Suite, load_suite
 from reflex_runner.errors import RunnerError
 from reflexctl import sources
-from reflexctl.errors import CliError, ConfigurationError
+from reflexctl.errors import ConfigurationError, NoVerdictError
 from reflexctl.plain import plain
 from reflexctl.sandbox import sandbox
 from reflexctl.screen import Screen
@@ -69,7 +69,7 @@ async def run(wish: Wish, screen: Screen) -> int:
 
     Raises:
         ConfigurationError: it cannot be measured as asked for.
-        CliError: it was begun and there is no verdict.
+        NoVerdictError: it was begun and there is no verdict.
     """
     suite, gate, baseline = _inputs(wish)
     endpoint = await _endpoint(wish, screen)
@@ -112,7 +112,7 @@ async def run(wish: Wish, screen: Screen) -> int:
         if all(one.outcome is not Outcome.ERROR for one in measured.items.items):
             partial.unlink(missing_ok=True)
     except (BakeoffError, RunnerError) as error:
-        raise CliError(
+        raise NoVerdictError(
             str(error), hints=(f"finished items are kept in {wish.out}: run it again to go on",)
         ) from error
     except OSError as error:

@@ -85,7 +85,7 @@ def test_an_engine_that_never_answers_leaves_no_verdict(tmp_path: Path) -> None:
     root = folder(tmp_path)
     with served(scripted(api.http(401, {"error": {"message": "key"}}))) as server:
         done = bakeoff(root, server.base_url)
-    assert done.code == 1
+    assert done.code == 2
     assert "could be judged" in done.err
     assert not (root / "out/verdict.json").exists()
 
