@@ -118,6 +118,8 @@ async def measure(
         gate=request.gate,
         load=request.load,
         baseline=_baseline(request, places),
+        roofline=request.roofline,
+        speculative=request.speculative,
         seconds=request.seconds,
     )
     results = places.results / ITEMS_FILE

@@ -48,7 +48,7 @@ async def measure_items(
         finished: of an earlier part of the same run; those that could be judged stand.
         one: measures one item; see `one.measure`.
         kept: is given each new record at once, so that it survives an abort.
-        tell: hears of each.
+        tell: hears of each that is new.
 
     Raises:
         MeasureError: several in a row cannot be judged.
@@ -60,6 +60,7 @@ async def measure_items(
     passed = unclear = 0
     for number, name in enumerate(wanted, start=1):
         record = known.get(name)
+        is_new = record is None
         if record is None:
             record = await one(items[name])
             kept(record)
@@ -70,7 +71,8 @@ async def measure_items(
                 )
         records.append(record)
         passed += record.outcome is Outcome.PASSED
-        tell("repairs", number, len(wanted), f"{name} {record.outcome.value}, {passed} passed")
+        if is_new or number == len(wanted):
+            tell("repairs", number, len(wanted), f"{name} {record.outcome.value}, {passed} passed")
     return tuple(records)
 
 
