@@ -9,6 +9,7 @@ import pytest
 
 import measured_runs
 from measured_runs import measured, spread
+from reflex_api.bakeoff_spec import LoadSpec
 from reflex_api.gate import GateSpec
 from reflex_api.items import ItemRecord, Items, Outcome
 from reflex_api.verdict import Judgement
@@ -162,7 +163,7 @@ async def test_the_time_is_bounded(rig: Rig) -> None:
 def test_prompts_fit_the_context(renderer: str, context: int) -> None:
     asked = ModelSection(renderer=renderer, context_tokens=context, reply_tokens=context // 4)
     endpoint = replace(ENDPOINT, asked=asked)
-    plan = serving.load_plan(endpoint, Bakeoff.__dataclass_fields__["load"].default_factory(), 0)
+    plan = serving.load_plan(endpoint, LoadSpec(), 0)
     longest = max(len(one.prompt.split()) for phase in plan.phases for one in phase.requests)
     assert longest + plan.max_tokens <= context
     assert sum(len(phase.requests) for phase in plan.phases) >= 268

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reflex_loop.adapters.checker import RunnerChecker
-from reflex_loop.adapters.pods import PodPool
+from reflex_loop.adapters.pods.pool import PodPool
 from reflex_loop.adapters.pods.errors import DependenciesError
 from reflex_loop.adapters.pods.podview import PodView
 from reflex_loop.adapters.sandboxes import NoSandboxError

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from reflex_loop.adapters.pods import PodPool, PodPoolOptions
+from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
 from reflex_loop.adapters.pods.errors import AgentError, AgentLostError, DependenciesError
 from reflex_loop.adapters.pods.podview import (
     CARGO_ANNOTATION,
