@@ -38,6 +38,8 @@ class Engine:
     running: int = 0
     stalled_until: float = 0.0
     tokens: int = 24
+    answers: list[tuple[str, str]] = field(default_factory=list)
+    """What is answered to a prompt with this text in it; else some words."""
 
     def look_up(self, words: list[str], namespace: str) -> int:
         """Return how many tokens are cached, and cache the rest."""
@@ -93,6 +95,7 @@ async def _stream(
     engine: Engine, request: web.Request, body: dict[str, Any], case: str, number: int,
     truth: dict[str, Any],
 ) -> web.StreamResponse:  # fmt: skip
+    usage: dict[str, Any]
     words = " ".join(message["content"] for message in body["messages"]).split()
     cached = engine.look_up(words, str(body.get("cache_salt", "")))
     engine.cached_total += 0 if engine.lies else cached
@@ -110,6 +113,13 @@ async def _stream(
     if case == "silent":
         await asyncio.sleep(30)
     await asyncio.sleep(engine.first + engine.per_uncached * (len(words) - cached))
+    asked = "\n".join(message["content"] for message in body["messages"])
+    if reply := next((text for needle, text in engine.answers if needle in asked), ""):
+        usage = {"prompt_tokens": len(words), "completion_tokens": len(reply.split())}
+        await response.write(chunk({"content": reply}) + chunk({}, "stop"))
+        await response.write(f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n".encode())
+        await response.write(b"data: [DONE]\n\n")
+        return response
     size = {"w3": 4, "burst": tokens}.get(case, 1)
     reasoning = tokens // 2 if case == "w4" else 0
     for done in range(0, tokens, size):
@@ -125,7 +135,7 @@ async def _stream(
             return response
         truth["written"].append([time.monotonic(), size])
         await response.write(chunk({key: "x " * size}))
-    usage: dict[str, Any] = {"prompt_tokens": len(words), "completion_tokens": tokens}
+    usage = {"prompt_tokens": len(words), "completion_tokens": tokens}
     if engine.reports:
         usage["prompt_tokens_details"] = {"cached_tokens": told}
     if case != "cut":
@@ -189,6 +199,7 @@ def main() -> None:
     parser.add_argument("--capacity", type=int, default=4096)
     parser.add_argument("--no-report", action="store_true")
     parser.add_argument("--lies", action="store_true")
+    parser.add_argument("--answers", type=Path, help="JSON: pairs of a text in the prompt, a reply")
     chosen = parser.parse_args()
     engine = Engine(
         log=chosen.log,
@@ -196,6 +207,7 @@ def main() -> None:
         capacity=chosen.capacity,
         reports=not chosen.no_report,
         lies=chosen.lies,
+        answers=json.loads(chosen.answers.read_text()) if chosen.answers else [],
     )
     asyncio.run(serve(engine))
 

@@ -28,7 +28,7 @@ from reflex_e2e.waiting import wait_for
 
 from audit import AuditLog, summary
 from reflex_lab.lab import Lab
-from reflex_loop.adapters.pods import PodPool, PodPoolOptions
+from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
 from reflex_runner.job import Job, Outcome
 from repair_corpus import NAMES, Item
 from scripted_model import wrong

@@ -43,6 +43,12 @@ class BakeoffRequest(ApiModel):
     load: LoadSpec = Field(description="How the speed is measured.")
     seed: int = Field(ge=0, description="Of order and arrivals.")
     seconds: int = Field(ge=1, description="After so long the attempt is ended.")
+    roofline: float | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens/s of one stream that the memory allows; null: not known.",
+    )
+    speculative: bool = Field(default=False, description="It drafts tokens: no roofline holds.")
     evidence_key: str = Field(default="", description="To be repeated in the verdict.")
     inputs: EvidenceInputs | None = Field(default=None, description="What the key is made of.")
     baseline: str = Field(default="", description="Id of the baseline's evidence; empty: none.")

@@ -59,6 +59,7 @@ def structural(model: type[BaseModel], *, description: str) -> Schema:
 
 
 def _convert(node: Mapping[str, Any], defs: Mapping[str, Any], path: str) -> Schema:
+    is_optional = any(one.get("type") == "null" for one in node.get("anyOf", []))
     node = _inlined(node, defs)
     kind = node.get("type")
     if kind not in _TYPES or (kind == "array" and "items" not in node):
@@ -77,6 +78,9 @@ def _convert(node: Mapping[str, Any], defs: Mapping[str, Any], path: str) -> Sch
         _add_properties(result, node, defs, path)
     if (default := node.get("default")) not in (None, "", [], {}):
         result["default"] = default
+        if is_optional:
+            # Else the server takes a null for nothing and fills in the default.
+            result["nullable"] = True
     if entries := node.get(RULES):
         result[RULES] = [_named(entry, path) for entry in entries]
     return result

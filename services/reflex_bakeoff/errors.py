@@ -1,4 +1,6 @@
-"""BakeoffError > GateFileError, SuiteError, LoadError, CacheProbeError: each says what to do."""
+"""BakeoffError > GateFileError, SuiteError, EndpointError, LoadError, CacheProbeError,
+MeasureError: each says what to do.
+"""
 
 from collections.abc import Sequence
 
@@ -31,3 +33,11 @@ class LoadError(BakeoffError):
 
 class CacheProbeError(BakeoffError):
     """The engine could not be asked: it is no evidence for or against its cache."""
+
+
+class EndpointError(BakeoffError):
+    """The address or the name of what is to be measured cannot be used."""
+
+
+class MeasureError(BakeoffError):
+    """There can be no measurement as it was asked for; the message says why and what to do."""

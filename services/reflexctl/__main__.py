@@ -13,6 +13,8 @@ _COMMANDS: Final = {
     "health": ("reflexctl.engine_commands", "health", "Ask whether the model can be asked."),
     "models": ("reflexctl.engine_commands", "models", "List what the server serves."),
     "status": ("reflexctl.engine_commands", "status", "Show the configuration and who answers."),
+    "bakeoff": ("reflexctl.bakeoff_command", "bakeoff", "Measure a model and judge it."),
+    "gate": ("reflexctl.gate_command", "gate", "Judge evidence that was measured."),
     "e2e": ("reflexctl.e2e_command", "e2e", "Test routing and the model from end to end."),
 }
 

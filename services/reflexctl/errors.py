@@ -36,3 +36,9 @@ class ServerError(CliError):
 
 class ClusterError(ConfigurationError):
     """The kube context leads to no usable reflex-loop service."""
+
+
+class NoVerdictError(CliError):
+    """A measurement was begun and there is nothing that could be judged."""
+
+    exit_code = CONFIGURATION

@@ -18,8 +18,8 @@ from reflex_e2e.kubectl import ROOT, Cluster
 from audit import AuditLog, summary
 from reflex_lab.controlplane import ControlPlane
 from reflex_lab.tools import Tools
-from reflex_loop.adapters.pods import PodPool, PodPoolOptions
 from reflex_loop.adapters.pods.podview import EXPIRES_ANNOTATION, STATE_LABEL
+from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
 from reflex_loop.adapters.sandboxes import NoSandboxError
 from reflex_runner.job import Job
 from unit.reflex_loop.pods.fake_cluster import FakeAgent, agent_server

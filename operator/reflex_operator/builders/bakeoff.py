@@ -62,7 +62,8 @@ def bakeoff_job(
         baseline: ConfigMap with the baseline's artefacts; "": none.
         resumed: whether an aborted run of the same subject left finished items.
     """
-    text = request.model_dump_json(by_alias=True, exclude_none=True)
+    # With its nulls: a limit that is null is reported only, one that is left out has a default.
+    text = request.model_dump_json(by_alias=True)
     labels = _labels(bakeoff)
     return {
         "apiVersion": "batch/v1",

@@ -138,7 +138,7 @@ def sandboxes(settings: ServiceSettings, scratch: Path) -> SandboxPool:
     """Return the sandboxes that the settings name."""
     if settings.sandbox == "pods":
         # Only here: a service without a cluster needs no cluster client.
-        from reflex_loop.adapters.pods import PodPool, PodPoolOptions
+        from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
 
         return PodPool(
             PodPoolOptions(

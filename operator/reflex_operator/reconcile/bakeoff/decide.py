@@ -203,7 +203,7 @@ def _again(
             message=f"{reason.value}: {words}"[:1024],
         ),
     )
-    text = verdict.model_dump_json(by_alias=True, exclude_none=True)
+    text = verdict.model_dump_json(by_alias=True)
     return _keep(bakeoff, subject, run, text, b"", now)
 
 

@@ -1,6 +1,4 @@
-"""Sandboxes that are pods: claimed from a warm pool, used for one repair, deleted."""
+"""Sandboxes that are pods: claimed from a warm pool, used for one repair, deleted.
 
-from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
-from reflex_loop.adapters.pods.runner import PodRunner
-
-__all__ = ["PodPool", "PodPoolOptions", "PodRunner"]
+Nothing is imported here: `agent` and `packing` serve who has no cluster client, too.
+"""

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from reflex_loop.adapters.checker import RunnerChecker
-from reflex_loop.adapters.pods import PodPool
 from reflex_loop.adapters.pods.errors import DependenciesError
 from reflex_loop.adapters.pods.podview import PodView
+from reflex_loop.adapters.pods.pool import PodPool
 from reflex_loop.adapters.sandboxes import NoSandboxError
 from unit.reflex_loop.pods.test_pod_pool import CHECK, LOCK, Rig, crate, rig, until
 

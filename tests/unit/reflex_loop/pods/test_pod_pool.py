@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from reflex_loop.adapters.pods import PodPool, PodPoolOptions
 from reflex_loop.adapters.pods.errors import AgentError, AgentLostError, DependenciesError
 from reflex_loop.adapters.pods.podview import (
     CARGO_ANNOTATION,
     EXPIRES_ANNOTATION,
     STATE_LABEL,
 )
+from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
 from reflex_loop.adapters.sandboxes import NoSandboxError
 from reflex_runner.job import Job, Runner
 from unit.reflex_loop.pods.fake_cluster import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import states
-from reflex_api.bakeoff_job import Receipt
+from reflex_api.bakeoff_job import BakeoffRequest, Receipt
 from reflex_api.names import API_VERSION, LABEL_BAKEOFF
 from reflex_api.verdict import Judgement
 from reflex_operator.manifest import Manifest
@@ -190,6 +190,17 @@ def test_the_pod_has_no_token_and_no_way_to_write_the_baseline() -> None:
         job["spec"]["template"]["metadata"]["annotations"]["reflexstack.dev/request"]
     )
     assert request["baseline"] == read(run.maps["first.evidence"]).id  # type: ignore[union-attr]
+
+
+def test_a_limit_that_is_null_stays_null_in_the_request() -> None:
+    """Left out it would have its default again: the pod would ask for what nobody wants."""
+    gate = {"suite": "rust-repair-smoke", "throughput": {"minRooflineShare": None}}
+    run = Bakeoff(gate=gate)
+    job = next(one for one in run.step().apply if one["kind"] == "Job")
+    request = BakeoffRequest.model_validate_json(
+        job["spec"]["template"]["metadata"]["annotations"]["reflexstack.dev/request"]
+    )
+    assert request.gate.throughput.min_roofline_share is None
 
 
 @pytest.mark.parametrize("trouble", ["tampered", "exit", "no receipt", "not served"])
