@@ -185,7 +185,8 @@ def _sections(
             check.wrong(".".join(path) or "the configuration", "must be a mapping")
         found[path] = value if isinstance(value, Mapping) else {}
         for key in found[path]:
-            near = _near(key, keys)
+            # The short names of other stages (t1, t2) are no typos of ours.
+            near = _near(key, keys if alone else [one for one in keys if len(one) > 4])
             if key in keys or not (alone or near):
                 continue
             hint = f" (did you mean '{near}')" if near else ""
