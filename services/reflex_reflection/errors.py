@@ -1,5 +1,5 @@
 """ReflectionError > ConfigError, BundleError, PlanError, FixturesDisabledError,
-FixtureMissingError, LogError.
+FixtureMissingError, LogError, StoreError.
 
 A turn never sees one of them: `step` turns each into a reason (`reflect_error:<type>`), so the
 names of the types are part of the log's format.
@@ -52,3 +52,7 @@ class FixtureMissingError(ReflectionError, RuntimeError):
 
 class LogError(ReflectionError):
     """A line of the log could not be written whole, or there is no room to keep it for later."""
+
+
+class StoreError(ReflectionError):
+    """The store cannot be opened, or what was asked of it makes no sense."""
