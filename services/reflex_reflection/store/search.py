@@ -113,9 +113,9 @@ def _cosines(matrix: "np.ndarray", vector: Sequence[float]) -> list[float]:
     asked = np.asarray(vector, dtype=np.float64)
     dot = np.zeros(len(matrix))
     length = np.zeros(len(matrix))
-    for column in range(matrix.shape[1]):
-        numbers = matrix[:, column].astype(np.float64)
-        dot += numbers * asked[column]
+    for place in range(matrix.shape[1]):
+        numbers = matrix[:, place].astype(np.float64)
+        dot += numbers * asked[place]
         length += numbers * numbers
     norm = np.sqrt(length) * float(np.sqrt(sum(float(one) * float(one) for one in vector)))
     cosine = np.divide(dot, norm, out=np.zeros_like(dot), where=norm > 0)
