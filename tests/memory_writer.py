@@ -21,6 +21,8 @@ def main(file: Path, agent: str, first: int, count: int) -> None:
         assert outcome is not None
         if outcome.written.errors:
             raise SystemExit(str(outcome.written.errors))
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ class Memories:
         after = 0
         while page := self.page(owner, after=after, limit=_PAGE):
             for memory in page:
-                yield json.dumps(memory.to_json(), ensure_ascii=False).encode() + b"\n"
+                line = json.dumps(memory.to_json(), ensure_ascii=False)
+                yield line.encode("utf-8", "backslashreplace") + b"\n"
             after = page[-1].seq
 
     def delete(self, owner: str, memory_id: str, *, actor: str) -> bool:

@@ -84,7 +84,7 @@ class Search:
         ).where(mine, func.length(MEMORIES.c.vector) == len(vector) * 4)
         first = _first(since)
         with self.database.read() as db:
-            rows = db.execute(columns).tuples().all()
+            rows = db.execute(columns).all()
             if not rows:
                 return []
             data = b"".join(packed for *_, packed in rows)

@@ -43,8 +43,10 @@ def test_a_killed_writer_leaves_what_it_said_it_kept(tmp_path: Path) -> None:
     file = tmp_path / "memory.sqlite"
     process = writer(file, "A", 0, 100_000)
     assert process.stdout is not None
-    told = [int(process.stdout.readline()) for _ in range(25)]
-    process.kill()
+    try:
+        told = [int(process.stdout.readline()) for _ in range(25)]
+    finally:
+        process.kill()
     rest, _ = process.communicate(timeout=60)
     told += [int(line) for line in rest.splitlines()]
     assert process.returncode == -signal.SIGKILL

@@ -1,6 +1,7 @@
 """The store: what is kept, once, for whom, and how it goes."""
 
 import json
+import sqlite3
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -177,17 +178,16 @@ def test_a_memory_is_not_found_past_its_time_and_is_swept(
     memories: Memories, database: Database, clock: Clock
 ) -> None:
     keep(memories, turn("old", number=1))
-    clock.now += 60
+    clock.now += 90
     keep(memories, turn("newer", number=2))
-    clock.now += 40
+    clock.now += 10
     assert texts(memories) == ["newer"]
     retention = Retention(database=database, now=clock, keep_deleted_seconds=50)
     assert retention.sweep() == Forgotten(expired=1, evicted=0, purged=0)
     clock.now += 50
-    assert retention.sweep() == Forgotten(expired=0, evicted=0, purged=1) or texts(memories) == []
+    assert retention.sweep() == Forgotten(expired=0, evicted=0, purged=1)
     actions = [action for _, action, _ in memories.history("AgentA")]
-    assert actions[:3] == ["add", "add", "expire"]
-    assert "purge" in actions
+    assert actions == ["add", "add", "expire", "purge"]
 
 
 def test_a_repeat_renews_the_time(memories: Memories, clock: Clock) -> None:
@@ -219,7 +219,9 @@ def test_a_purged_memory_leaves_no_text_in_any_table(
     memories.delete("AgentA", memories.page("AgentA")[0].id, actor="me")
     Retention(database=database, now=clock, keep_deleted_seconds=0).sweep()
     with database.read() as db:
-        assert not any("xyzzy" in line for line in db.connection.driver_connection.iterdump())
+        driver = db.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        assert not any("xyzzy" in line for line in driver.iterdump())
         assert db.execute(text("SELECT count(*) FROM reflex_memory_evidence")).scalar() == 0
 
 
