@@ -73,6 +73,7 @@ def _engine(file: Path) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is purged is not left in free pages
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
