@@ -1,0 +1,99 @@
+"""A memory as it is kept, and how it goes in and out of rows and JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from reflex_reflection.embedding import unpack
+from reflex_reflection.errors import StoreError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One time that a memory was made: again and again, where turns say the same."""
+
+    memory_id: str
+    turn_id: int
+    input_sha256: str
+    snippet_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """A memory that was kept."""
+
+    seq: int
+    """Its place in the order of writing; for paging."""
+    owner: str
+    id: str
+    ts: str
+    kind: str
+    tags: tuple[str, ...]
+    text: str
+    vector: tuple[float, ...] | None
+    vector_model: str | None
+    seen: int
+    """How often it was made."""
+    evidence: tuple[Seen, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form: the specification's row, then what the store adds."""
+        document: dict[str, Any] = {
+            "id": self.id, "owner": self.owner, "ts": self.ts, "kind": self.kind,
+            "tags": list(self.tags), "text": self.text,
+        }  # fmt: skip
+        if self.vector is not None:
+            document |= {"vec_full": list(self.vector), "vec_model": self.vector_model}
+        document["seen"] = self.seen
+        document["evidence"] = [
+            {
+                "id": one.memory_id, "turn": one.turn_id, "input_sha256": one.input_sha256,
+                "snippet_ids": list(one.snippet_ids),
+            }
+            for one in self.evidence
+        ]  # fmt: skip
+        return document
+
+
+def memory_of(row: RowMapping, evidence: Sequence[RowMapping] = ()) -> Memory:
+    """Return the memory of a row of the table."""
+    return Memory(
+        seq=row["seq"],
+        owner=row["owner"],
+        id=row["id"],
+        ts=row["ts"],
+        kind=row["kind"],
+        tags=tuple(json.loads(row["tags"])),
+        text=row["text"],
+        vector=None if row["vector"] is None else unpack(row["vector"]),
+        vector_model=row["vector_model"],
+        seen=row["seen"],
+        evidence=tuple(
+            Seen(
+                memory_id=one["memory_id"],
+                turn_id=one["turn_id"],
+                input_sha256=one["input_sha256"],
+                snippet_ids=tuple(json.loads(one["snippet_ids"])),
+            )
+            for one in evidence
+        ),
+    )
+
+
+def seconds_of(ts: str) -> float:
+    """Return an ISO time as seconds since 1970; one without a zone is UTC on every machine.
+
+    Raises:
+        StoreError: it is no ISO time. It is never taken for now: that would make a rerun differ.
+    """
+    try:
+        moment = datetime.fromisoformat(ts)
+    except ValueError as error:
+        raise StoreError(f"{ts!r} is no ISO 8601 time") from error
+    if moment.tzinfo is None:
+        moment = datetime.fromisoformat(ts + "+00:00")
+    return moment.timestamp()

@@ -1,0 +1,97 @@
+"""Several processes, killed ones, and a full disk."""
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reflection_turns import reflector, turn
+from reflex_reflection.step import Turn
+from reflex_reflection.store.database import Database
+from reflex_reflection.store.memories import Memories
+
+
+def writer(file: Path, agent: str, first: int, count: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "memory_writer", file, agent, str(first), str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def test_eight_processes_lose_and_double_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "memory.sqlite"
+    # Two for each agent with half of their turns in common; all of them make the tables at once.
+    started = [writer(file, f"A{n % 4}", 10 * (n // 4), 20) for n in range(8)]
+    for one in started:
+        one.communicate(timeout=300)
+    assert [one.returncode for one in started] == [0] * 8
+    memories = Memories(Database(file), now=lambda: 0.0)
+    for agent in ("A0", "A1", "A2", "A3"):
+        found = [memory.text for memory in memories.page(agent, limit=1000)]
+        assert sorted(found) == sorted(f"turn {n}" for n in range(30))
+        assert [action for _, action, _ in memories.history(agent)] == ["add"] * 30
+
+
+def test_a_killed_writer_leaves_what_it_said_it_kept(tmp_path: Path) -> None:
+    file = tmp_path / "memory.sqlite"
+    process = writer(file, "A", 0, 100_000)
+    assert process.stdout is not None
+    try:
+        told = [int(process.stdout.readline()) for _ in range(25)]
+    finally:
+        process.kill()
+    rest, _ = process.communicate(timeout=60)
+    told += [int(line) for line in rest.splitlines()]
+    assert process.returncode == -signal.SIGKILL
+    memories = Memories(Database(file), now=lambda: 0.0)
+    kept = memories.page("A", limit=1_000_000)
+    # At most the one whose line was not printed yet is there besides.
+    assert len(told) <= len(kept) <= len(told) + 1
+    assert [memory.text for memory in kept] == [f"turn {n}" for n in range(len(kept))]
+    assert all(len(memory.evidence) == 1 for memory in kept)
+    assert len(memories.history("A")) == len(kept)
+    with sqlite3.connect(file) as check:
+        assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    check.close()
+
+
+@contextmanager
+def files_no_longer_than(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_costs_the_memory_not_the_turn_and_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "memory.sqlite"
+    database = Database(file)
+    memories = Memories(database, now=lambda: 0.0)
+    writer = reflector(sink=memories)
+    wal = file.with_name(file.name + "-wal")
+    with files_no_longer_than(wal.stat().st_size + 4096):
+        outcomes = [
+            writer.after_turn(Turn(bundle=turn(f"turn {n} " + "x" * 900, number=n)))
+            for n in range(10)
+        ]
+    written = [outcome.written.ops_written for outcome in outcomes if outcome]
+    assert 0 in written
+    assert len(memories.page("AgentA")) == sum(written)
+    failed = outcomes[written.index(0)]
+    assert failed is not None
+    assert failed.record.reason == "partial_failure"
+    again = writer.after_turn(Turn(bundle=turn("there is room again", number=99)))
+    assert again is not None
+    assert again.written.ops_written == 1
+    database.close()
