@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 
+from reflex_api.route_spec import PromotionMode
 from reflex_api.route_status import Eligibility
 from reflex_operator.reconcile.route.facts import Facts, Member
-from reflex_operator.reconcile.route.guards import retry_wait
+from reflex_operator.reconcile.route.guards import retry_wait, was_rolled_back
 
 
 def startable(facts: Facts, member: Member) -> bool:
@@ -15,6 +16,21 @@ def startable(facts: Facts, member: Member) -> bool:
         and member.cached
         and member.standing.eligibility is not Eligibility.UNFIT
         and retry_wait(facts, member) is None
+    )
+
+
+def promotable(facts: Facts, member: Member) -> bool:
+    """Return whether evidence makes the member the next incumbent, whatever has to be waited for.
+
+    The same whether it runs already, as after its own evaluation, or has to be started.
+    """
+    return (
+        facts.route.spec.promotion.mode is PromotionMode.GATED
+        and facts.hold is None
+        and member.usable
+        and member.name != facts.incumbent
+        and facts.superior(member)
+        and not was_rolled_back(facts, member)
     )
 
 

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 from reflex_api.reasons import RouteReason
-from reflex_api.route_spec import PromotionMode
 from reflex_api.route_status import Eligibility, TransitionKind
 from reflex_operator.reconcile.route import guards, measuring
-from reflex_operator.reconcile.route.candidates import startable, successors
+from reflex_operator.reconcile.route.candidates import promotable, startable, successors
 from reflex_operator.reconcile.route.facts import Facts, Member
 from reflex_operator.reconcile.route.record import (
     Incumbent,
@@ -130,6 +129,8 @@ def _rollback(facts: Facts, active: Member) -> Step | None:
     trouble = _trouble(facts, active)
     if before is None or not startable(facts, before):
         return None
+    if before.standing.eligibility is Eligibility.REJECTED:
+        return None  # it would become the incumbent again; others may be qualified
     if trouble.words and trouble.wait is None:
         words = f"within the soak time: {trouble.words}"
         return begin(facts, kind=TransitionKind.ROLLBACK, to=before, message=words)
@@ -212,16 +213,10 @@ def _failback(facts: Facts, active: Member) -> Step | None:
 
 def _promotion(facts: Facts, active: Member) -> Step | None:
     """Make a member the incumbent that was measured to be better than it."""
-    if facts.route.spec.promotion.mode is not PromotionMode.GATED or facts.hold is not None:
-        return None
     better = [
         one
         for one in facts.members.values()
-        if one.usable
-        and one.name != facts.incumbent
-        and facts.superior(one)
-        and not _was_rolled_back(facts, one)
-        and (one.name == active.name or startable(facts, one))
+        if promotable(facts, one) and (one.name == active.name or startable(facts, one))
     ]
     if not better:
         return None
@@ -292,13 +287,3 @@ def _last_promotion(facts: Facts) -> Past | None:
     done = [one for one in facts.record.history if one.ok and one.kind in guards.COUNTED]
     last = done[-1] if done else None
     return last if last and last.kind is TransitionKind.PROMOTION else None
-
-
-def _was_rolled_back(facts: Facts, member: Member) -> bool:
-    """Return whether this revision was promoted and taken back, on whatever evidence."""
-    return any(
-        one.kind is TransitionKind.ROLLBACK
-        and one.from_ == member.name
-        and one.from_revision == member.revision
-        for one in facts.record.history
-    )

@@ -83,7 +83,8 @@ def _bakeoff(facts: Facts, step: Step) -> tuple[Manifest, ...]:
 
 def _outdated(snapshot: RouteSnapshot, facts: Facts) -> tuple[ObjectRef, ...]:
     """Return own finished bakeoffs beyond the kept ones; what is referred to is never pruned."""
-    used = {one.evidence.bakeoff for one in facts.members.values() if one.evidence}
+    told = [one for each in facts.members.values() for one in (each.evidence, each.last_run)]
+    used = {one.bakeoff for one in told if one}
     baselines = {one.evidence.note.baseline for one in facts.members.values() if one.evidence}
     used |= {one.bakeoff for one in map(read, snapshot.evidence) if one and one.id in baselines}
     open_runs = {one["metadata"]["name"] for runs in facts.bakeoffs.values() for one in runs}

@@ -70,11 +70,16 @@ class Standing:
     lenient: bool = False
 
 
-def newest(manifests: Iterable[Manifest], model: str) -> Evidence | None:
-    """Return the last evidence about a model; runs without a measurement do not replace any."""
+def newest(manifests: Iterable[Manifest], model: str) -> tuple[Evidence | None, Evidence | None]:
+    """Return the evidence about a model that counts, and that of its last run.
+
+    A run without a measurement replaces no evidence, but it was a run: what is tried again, and
+    when, rests on it.
+    """
     found = [one for one in map(read, manifests) if one is not None and one.model == model]
+    found.sort(key=lambda one: (one.note.finished_at, one.name))
     measured = [one for one in found if one.qualification is not Judgement.ERROR]
-    return max(measured or found, key=lambda one: (one.note.finished_at, one.name), default=None)
+    return next(reversed(measured or found), None), next(reversed(found), None)
 
 
 def read(manifest: Manifest) -> Evidence | None:

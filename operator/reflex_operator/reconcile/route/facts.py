@@ -47,7 +47,8 @@ class Member:
     name: str
     health: Health
     standing: Standing
-    evidence: Evidence | None = None
+    evidence: Evidence | None = None  # that counts
+    last_run: Evidence | None = None  # the same, or a later run that measured nothing
     inputs: EvidenceInputs | None = None
     model: ReflexModel | None = None
     trouble: RouteReason | None = None
@@ -198,7 +199,7 @@ def _member(
         suite=route.spec.gate.suite,
         harness=snapshot.defaults.harness,
     )
-    evidence = newest(snapshot.evidence, name)
+    evidence, last_run = newest(snapshot.evidence, name)
     settings = objects.settings if health.well else ""
     standing = judge(evidence, inputs, health.image_id, now, settings=settings)
     if health.hopeless and not health.well:
@@ -209,6 +210,7 @@ def _member(
         health=health,
         standing=standing,
         evidence=evidence,
+        last_run=last_run,
         inputs=inputs,
         model=model,
         revision=revision_of(deployment) if deployment else "",

@@ -67,6 +67,16 @@ def retry_wait(facts: Facts, member: Member) -> timedelta | None:
     return _left(failed[0].at, delay, facts.now)
 
 
+def was_rolled_back(facts: Facts, member: Member) -> bool:
+    """Return whether this revision was promoted and taken back, on whatever evidence."""
+    return any(
+        one.kind is TransitionKind.ROLLBACK
+        and one.from_ == member.name
+        and one.from_revision == member.revision
+        for one in facts.record.history
+    )
+
+
 def _falls(history: tuple[Past, ...], member: Member) -> list[Past]:
     """Return the entries, oldest first, in which this revision was left or did not start."""
     falls: list[Past] = []

@@ -52,12 +52,12 @@ def measure(facts: Facts, active: Member) -> Step:
 
 def needs(facts: Facts, member: Member) -> bool:
     """Return whether a bakeoff would tell something new about a member."""
-    standing, evidence = member.standing.eligibility, member.evidence
+    standing = member.standing.eligibility
     if not member.usable or member.suspended or (member.inputs is None and not member.revision):
         # Nothing was rendered for it yet; that comes with its first pass.
         return False
-    if evidence is not None and evidence.qualification is Judgement.ERROR:
-        return facts.now - evidence.note.finished_at >= _AFTER_ERROR
+    if _error_wait(facts, member) is not None:
+        return False
     if standing in (Eligibility.UNQUALIFIED, Eligibility.STALE):
         return True
     if member.name == facts.incumbent or standing is not Eligibility.ELIGIBLE:
@@ -70,7 +70,7 @@ def bakeoff_name(facts: Facts, member: Member) -> str:
 
     So a crash between two writes never makes a second one.
     """
-    last = member.evidence.id if member.evidence else ""
+    last = member.last_run.id if member.last_run else ""
     key = evidence_key(member.inputs) if member.inputs else ""
     text = f"{key}/{baseline(facts, member)}/{last}/{facts.route.spec.gate.model_dump_json()}"
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -195,14 +195,26 @@ def _pause(facts: Facts, member: Member) -> timedelta | None:
     return left if left > timedelta(0) else None
 
 
+def _error_wait(facts: Facts, member: Member) -> timedelta | None:
+    """Return how long a run that measured nothing keeps the same subject from another one."""
+    last = member.last_run
+    if last is None or last.qualification is not Judgement.ERROR:
+        return None
+    if member.inputs is not None and last.note.key != evidence_key(member.inputs):
+        return None  # it was about something else
+    left = last.note.finished_at + _AFTER_ERROR - facts.now
+    return left if left > timedelta(0) else None
+
+
 def _next_need(facts: Facts) -> timedelta | None:
-    """Return when a member's evidence expires next."""
+    """Return when a member's evidence expires next, or a run that failed may be repeated."""
     waits = [
         one.evidence.note.expires_at - facts.now
         for one in facts.members.values()
         if one.evidence is not None and one.evidence.note.expires_at > facts.now
     ]
-    return min(waits, default=None)
+    errors = (_error_wait(facts, one) for one in facts.members.values())
+    return min([*waits, *(one for one in errors if one is not None)], default=None)
 
 
 def _is_ours(bakeoff: Manifest) -> bool:

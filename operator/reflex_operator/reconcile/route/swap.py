@@ -11,9 +11,9 @@ from typing import Final
 from reflex_api.reasons import RouteReason
 from reflex_api.route_status import TransitionKind
 from reflex_operator.reconcile.route import windows
-from reflex_operator.reconcile.route.candidates import successors
+from reflex_operator.reconcile.route.candidates import promotable, successors
 from reflex_operator.reconcile.route.facts import Facts, Member
-from reflex_operator.reconcile.route.guards import cooldown_wait
+from reflex_operator.reconcile.route.guards import cooldown_wait, swap_wait
 from reflex_operator.reconcile.route.record import (
     Incumbent,
     RouteRecord,
@@ -25,11 +25,12 @@ from reflex_operator.reconcile.route.record import (
     without,
 )
 from reflex_operator.reconcile.route.step import LOOK_AGAIN, Step, absent, has_room, others, stay
+from reflex_operator.reconcile.route.wishes import Manual
 
 _PULL_MARGIN: Final = timedelta(minutes=5)
 """For node, image and volume, before the engine's own startup time begins."""
-_CHOSEN: Final = {TransitionKind.PROMOTION, TransitionKind.MANUAL, TransitionKind.ROLLBACK}
-"""After these the new model is the incumbent."""
+_CHOSEN: Final = {TransitionKind.PROMOTION, TransitionKind.MANUAL}
+"""After these the new model is the incumbent. A rollback's is it from the start."""
 _SEARCHING: Final = {TransitionKind.FAILOVER, TransitionKind.BOOTSTRAP, TransitionKind.RESTORE}
 """These try the next candidate when one fails."""
 
@@ -132,12 +133,13 @@ def _arrived(facts: Facts, swap: Swap, to: Member) -> Step:
     chosen = swap.kind in _CHOSEN
     allowed = to.eligible if swap.kind is TransitionKind.MANUAL else facts.may_serve(to)
     if swap.kind is TransitionKind.PROMOTION:
-        allowed = to.eligible
+        # Another incumbent since it began (the spec's primary was changed): better than whom?
+        allowed = facts.superior(to)
     if not allowed:
         why = f"{to.name} is {to.standing.eligibility.value}: {to.standing.message}"
         return _failed(facts, swap, why)
     record = _chosen(facts, facts.record, to.name) if chosen else facts.record
-    if swap.kind is TransitionKind.MANUAL and facts.manual:
+    if swap.kind is TransitionKind.MANUAL and facts.manual and _is_about(facts.manual, to):
         record = record.model_copy(update={"manual": facts.manual.text})
     record = ended(
         record,
@@ -158,13 +160,8 @@ def _evaluated(facts: Facts, swap: Swap, to: Member) -> Step:
         if why := windows.must_end(facts, swap):
             return _restore(facts, swap, why)
         return stay(facts, wait=windows.end_wait(facts, swap))
-    promoted = (
-        facts.superior(to)
-        and facts.route.spec.promotion.mode == "Gated"
-        and facts.hold is None
-        and cooldown_wait(facts) is None
-    )
-    if not promoted:
+    guarded = (cooldown_wait(facts), swap_wait(facts))
+    if not promotable(facts, to) or any(one is not None for one in guarded):
         return _restore(facts, swap, f"{to.name} was measured: {to.standing.eligibility.value}")
     words = f"better than {facts.incumbent} by evidence {to.evidence.id if to.evidence else ''}"
     record = with_swap(facts.record, kind=TransitionKind.PROMOTION, message=words)
@@ -195,7 +192,7 @@ def _failed(facts: Facts, swap: Swap, why: str) -> Step:
     if choice is None:
         return _hopeless(facts, swap, why)
     base = facts.record
-    if swap.kind is TransitionKind.ROLLBACK:
+    if swap.kind is TransitionKind.ROLLBACK and facts.incumbent == swap.to:
         base = _chosen(facts, base, swap.from_)
     record = ended(
         base,
@@ -270,6 +267,12 @@ def _next(
 def _chosen(facts: Facts, record: RouteRecord, to: str) -> RouteRecord:
     incumbent = Incumbent(model=to, primary=facts.route.spec.primary)
     return record.model_copy(update={"incumbent": incumbent})
+
+
+def _is_about(manual: Manual, member: Member) -> bool:
+    """Return whether a choice by hand is this member: it may have changed since the swap began."""
+    found = member.evidence.id if member.evidence else ""
+    return (manual.model, manual.evidence) == (member.name, found)
 
 
 def _revision(facts: Facts, name: str) -> str:
