@@ -18,7 +18,7 @@ from sqlalchemy import inspect
 
 from reflex_loop.events import Checked, Stopped
 from reflex_loop.service import decisions
-from reflex_loop.service.database import Database, alembic_config
+from reflex_loop.service.database import Database
 from reflex_loop.service.decisions import OWNER, SqlDecisions
 from reflex_loop.service.errors import LeaseLostError, QueueFullError, StartError
 from reflex_loop.service.migrations import VERSION_TABLE, together
@@ -62,7 +62,7 @@ def test_models_and_migrations_agree(database: Database) -> None:
 
 def test_a_step_back_and_again(database: Database) -> None:
     with database.write() as db:
-        command.downgrade(alembic_config(db), "base")
+        command.downgrade(database.alembic(db), "base")
         left = set(inspect(db).get_table_names())
         assert left == {
             VERSION_TABLE, "reflex_budget_window", "reflex_budget_reservation",

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response as Answered
 
-from reflex_loop.service import serve
 from reflex_loop.service.app import create_app
+from reflex_service import server
 from scripted_model import Scripted, always
 from service_rig import (
     KEYS,
@@ -199,7 +199,7 @@ async def test_huge_heads_and_bodies(tmp_path: Path) -> None:
 
 
 async def test_slow_senders_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "_HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(server, "_HEADER_SECONDS", 0.3)
     parts = parts_of(tmp_path, upload_seconds=3)
     async with served(parts) as url:
         # A head that never ends; and one after a good request on the same connection.

@@ -1,24 +1,18 @@
-"""The FastAPI application: routes, errors in one shape, and the life of the background tasks."""
+"""The FastAPI application: routes, and the life of the background tasks."""
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reflex_loop.service import chat, decisions, insight, repairs
-from reflex_loop.service.errors import ServiceError, StartError, document
-from reflex_loop.service.parts import Parts, parts_of
-from reflex_loop.service.views import ErrorView
+from reflex_loop.service.errors import StartError
+from reflex_loop.service.parts import Parts
+from reflex_service.answers import ErrorView, answer_in_one_shape
 
 LOG: Final = logging.getLogger("reflex.service")
 _HOUSEKEEPING_SECONDS: Final = 60.0
@@ -57,13 +51,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(repairs.router)
     app.include_router(chat.router)
     app.include_router(insight.router)
-    app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(SQLAlchemyError, _database)
-    app.add_exception_handler(Exception, _fault)
-    app.add_middleware(Counting, parts=parts)
-    _describe(app)
+    answer_in_one_shape(app, parts.metrics)
     return app
 
 
@@ -127,111 +115,3 @@ async def _keys(parts: Parts) -> None:
             if str(error) != told:
                 LOG.error("%s; the old keys stay", error)
             told = str(error)
-
-
-class Counting:
-    """Counts requests by route; plain ASGI, for it is on the way of every piece of a stream."""
-
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
-        self._app = app
-        self._metrics = parts.metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def counted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, counted)
-        finally:
-            route = scope.get("route")
-            self._metrics.request(getattr(route, "path", "other"), scope["method"], status)
-
-
-def _answer(
-    request: Request, status: int, body: dict[str, Any], *, retry_after: float | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:  # fmt: skip
-    told = dict(headers or {})
-    if retry_after is not None:
-        told["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    if status in (408, 413):
-        told["Connection"] = "close"  # the rest of the body is not read
-    if status == 401:
-        told["WWW-Authenticate"] = "Bearer"
-    parts_of(request).metrics.rejected(body["error"]["code"])
-    return JSONResponse(body, status_code=status, headers=told)
-
-
-async def _service_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    return _answer(request, error.status, error.document(), retry_after=error.retry_after)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    param = place[-1] if len(place) > 1 else None
-    where = " ".join(place)
-    # A path that cannot be an id is one of nothing.
-    status, kind, code = (400, "invalid_request_error", "invalid_request")
-    if place[0] == "path":
-        status, kind, code = (404, "not_found_error", "not_found")
-    body = document(f"{where}: {first['msg']}", type_=kind, code=code, param=param)
-    return _answer(request, status, body)
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    status = error.status_code
-    kind = "not_found_error" if status == 404 else "invalid_request_error"
-    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
-    text = {404: "no such path: see /openapi.json", 405: "not by this method"}
-    body = document(text.get(status, str(error.detail)), type_=kind, code=code)
-    return _answer(request, status, body, headers=dict(error.headers or {}))
-
-
-async def _database(request: Request, error: Exception) -> Response:
-    LOG.error("the database did not take a request: %s", str(error).splitlines()[0])
-    body = document(
-        "the database is not there now: try again", type_="server_error", code="database"
-    )
-    return _answer(request, 503, body, retry_after=5.0)
-
-
-async def _fault(request: Request, _error: Exception) -> Response:
-    # The server logs the traceback; a client learns nothing of it.
-    text = "a fault of the service; its log says more"
-    body = document(text, type_="server_error", code="internal")
-    return _answer(request, 500, body)
-
-
-def _describe(app: FastAPI) -> None:
-    """Make the OpenAPI document tell the truth: our errors, and where a key is needed."""
-    made = app.openapi
-
-    def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            found = made()
-            bearer = HTTPBearer().model.model_dump(by_alias=True, exclude_none=True)
-            found["components"]["securitySchemes"] = {"bearer": bearer | {"type": "http"}}
-            for path, methods in found["paths"].items():
-                for operation in methods.values():
-                    operation["responses"].pop("422", None)
-                    if path.startswith("/v1/"):
-                        operation["security"] = [{"bearer": []}]
-            for name in ("HTTPValidationError", "ValidationError"):
-                found["components"]["schemas"].pop(name, None)
-            app.openapi_schema = found
-        return app.openapi_schema
-
-    app.openapi = described  # type: ignore[method-assign]

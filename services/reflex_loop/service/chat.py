@@ -24,7 +24,6 @@ from reflex_loop.service.errors import (
 )
 from reflex_loop.service.parts import Parts, owner_of, parts_of
 from reflex_loop.service.routing_errors import answer_of
-from reflex_loop.service.upload import into_memory
 from reflex_routing.config import ReflexSection
 from reflex_routing.decision import DecisionRecord
 from reflex_routing.errors import RoutingError
@@ -33,6 +32,7 @@ from reflex_routing.request import Answer
 from reflex_routing.request import Request as Question
 from reflex_routing.risk import RiskFacts
 from reflex_routing.wire import Delta
+from reflex_service.bodies import into_memory
 
 router = APIRouter(tags=["chat"])
 

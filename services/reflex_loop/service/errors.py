@@ -1,43 +1,26 @@
-"""ServiceError: an answer to a client, in OpenAI's shape, with the HTTP code that fits it.
+"""What this service answers with besides the errors of every service; and LeaseLostError."""
 
-Each says what was wrong, where (`param`) and what to do. Nothing of another owner, of the database
-or of a traceback is ever in one.
-"""
+from reflex_service.errors import (
+    AuthenticationError,
+    BusyError,
+    DrainingError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    ServiceError,
+    StartError,
+    TooLargeError,
+    UnsupportedTypeError,
+    UploadTimeoutError,
+    document,
+)
 
-from typing import Any, ClassVar
-
-
-class ServiceError(Exception):
-    """Base of what this package answers with."""
-
-    status: ClassVar[int] = 500
-    type: ClassVar[str] = "server_error"
-    code: str = "internal"
-
-    def __init__(
-        self, message: str, *, param: str | None = None, retry_after: float | None = None
-    ) -> None:
-        self.param = param
-        self.retry_after = retry_after
-        """Seconds after which the same request may succeed; told in `Retry-After`."""
-        super().__init__(message)
-
-    def document(self) -> dict[str, Any]:
-        """Return the body of the answer."""
-        return document(str(self), type_=self.type, code=self.code, param=self.param)
-
-
-def document(message: str, *, type_: str, code: str, param: str | None = None) -> dict[str, Any]:
-    """Return an error in OpenAI's shape."""
-    return {"error": {"message": message, "type": type_, "code": code, "param": param}}
-
-
-class InvalidRequestError(ServiceError):
-    """The request itself is wrong; the same again fails again."""
-
-    status = 400
-    type = "invalid_request_error"
-    code = "invalid_request"
+__all__ = [
+    "ArchiveError", "AuthenticationError", "BusyError", "DrainingError", "IdempotencyError",
+    "InvalidRequestError", "LeaseLostError", "ModelNotFoundError", "NotFinishedError",
+    "NotFoundError", "QueueFullError", "RateLimitError", "ServiceError", "StartError",
+    "TooLargeError", "UnsupportedTypeError", "UploadTimeoutError", "document",
+]  # fmt: skip
 
 
 class ArchiveError(InvalidRequestError):
@@ -46,34 +29,10 @@ class ArchiveError(InvalidRequestError):
     code = "invalid_archive"
 
 
-class AuthenticationError(ServiceError):
-    """No key, or one that nobody has."""
-
-    status = 401
-    type = "authentication_error"
-    code = "invalid_api_key"
-
-
-class NotFoundError(ServiceError):
-    """Not there, or somebody else's: both look the same."""
-
-    status = 404
-    type = "not_found_error"
-    code = "not_found"
-
-
 class ModelNotFoundError(NotFoundError):
     """No such model is configured."""
 
     code = "model_not_found"
-
-
-class UploadTimeoutError(ServiceError):
-    """The body came too slowly."""
-
-    status = 408
-    type = "invalid_request_error"
-    code = "request_timeout"
 
 
 class NotFinishedError(ServiceError):
@@ -92,55 +51,11 @@ class IdempotencyError(ServiceError):
     code = "idempotency_key_reused"
 
 
-class TooLargeError(ServiceError):
-    """More bytes or entries than are taken here."""
-
-    status = 413
-    type = "invalid_request_error"
-    code = "too_large"
-
-
-class UnsupportedTypeError(ServiceError):
-    """The body is of a type that is not read here."""
-
-    status = 415
-    type = "invalid_request_error"
-    code = "unsupported_media_type"
-
-
-class RateLimitError(ServiceError):
-    """This key asks more often than it may."""
-
-    status = 429
-    type = "rate_limit_error"
-    code = "rate_limit_exceeded"
-
-
-class BusyError(ServiceError):
-    """All places are taken; nothing was kept of the request."""
-
-    status = 429
-    type = "rate_limit_error"
-    code = "overloaded"
-
-
 class QueueFullError(BusyError):
     """The bounded queue of repairs is full."""
 
     code = "queue_full"
 
 
-class DrainingError(ServiceError):
-    """This process is about to end and takes no new work."""
-
-    status = 503
-    type = "server_error"
-    code = "draining"
-
-
 class LeaseLostError(Exception):
     """Another process has taken this repair over: nothing more may be written about it."""
-
-
-class StartError(Exception):
-    """The service cannot start; the text is for whoever starts it."""

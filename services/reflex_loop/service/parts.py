@@ -11,9 +11,7 @@ from reflex_loop.service.archive import ArchiveLimits
 from reflex_loop.service.database import Database
 from reflex_loop.service.decisions import SqlDecisions
 from reflex_loop.service.feed import Feed
-from reflex_loop.service.keys import KeyRing
 from reflex_loop.service.metrics import ServiceMetrics
-from reflex_loop.service.rates import Rate
 from reflex_loop.service.scratch import Scratch
 from reflex_loop.service.serving import PolledModels
 from reflex_loop.service.settings import ServiceSettings
@@ -21,6 +19,8 @@ from reflex_loop.service.store import RepairStore
 from reflex_loop.service.workers import Workers
 from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.router import Router
+from reflex_service.keys import KeyRing
+from reflex_service.rates import Rate
 
 
 class Places:

@@ -30,8 +30,8 @@ from reflex_loop.service.errors import (
 from reflex_loop.service.parts import Parts, owner_of, parts_of
 from reflex_loop.service.records import NewRepair, RepairRow
 from reflex_loop.service.rows import same
-from reflex_loop.service.upload import discard, into_file
 from reflex_loop.service.views import RepairList, RepairView
+from reflex_service.bodies import discard, into_file
 
 router = APIRouter(prefix="/v1/repairs", tags=["repairs"])
 

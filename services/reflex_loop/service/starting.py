@@ -19,10 +19,8 @@ from reflex_loop.service.decisions import SqlDecisions
 from reflex_loop.service.execution import Bench
 from reflex_loop.service.factory import RepairFactory, RoutedRepairs
 from reflex_loop.service.feed import Feed
-from reflex_loop.service.keys import KeyRing
 from reflex_loop.service.metrics import ServiceMetrics
 from reflex_loop.service.parts import Parts, Places
-from reflex_loop.service.rates import Rate
 from reflex_loop.service.scratch import Scratch
 from reflex_loop.service.serving import PolledModels
 from reflex_loop.service.settings import ServiceSettings
@@ -31,6 +29,8 @@ from reflex_loop.service.workers import Workers
 from reflex_routing.assembly import open_router
 from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.config_file import Loaded
+from reflex_service.keys import KeyRing
+from reflex_service.rates import Rate
 
 LOG: Final = logging.getLogger("reflex.service")
 _STALE_POLLS: Final = 6.0

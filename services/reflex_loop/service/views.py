@@ -6,23 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from reflex_loop.service.records import RepairRow
+from reflex_service.answers import ErrorBody
 
 Json = dict[str, Any]
-
-
-class ErrorBody(BaseModel):
-    """The inside of an error."""
-
-    message: str
-    type: str
-    code: str | None
-    param: str | None = None
-
-
-class ErrorView(BaseModel):
-    """Every error, in OpenAI's shape."""
-
-    error: ErrorBody
 
 
 class RepairView(BaseModel):

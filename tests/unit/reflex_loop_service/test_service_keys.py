@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reflex_loop.service.errors import AuthenticationError, RateLimitError, StartError
-from reflex_loop.service.keys import KeyRing
-from reflex_loop.service.rates import Rate
 from reflex_loop.service.settings import load_settings
+from reflex_service.errors import AuthenticationError, RateLimitError, StartError
+from reflex_service.keys import KeyRing
+from reflex_service.rates import Rate
 
 KEY = "0123456789abcdef"
 

@@ -6,7 +6,7 @@ from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from reflex_loop.service.errors import RateLimitError
+from reflex_service.errors import RateLimitError
 
 
 class Rate:

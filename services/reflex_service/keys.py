@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from reflex_loop.service.errors import AuthenticationError, StartError
+from reflex_service.errors import AuthenticationError, StartError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _SHORTEST: Final = 16

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
-from reflex_loop.service.errors import (
+from reflex_service.errors import (
     InvalidRequestError,
     ServiceError,
     TooLargeError,
