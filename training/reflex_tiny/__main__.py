@@ -13,7 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from reflex_tiny import cards, shards
+from reflex_bakeoff.suite.suite import write_suite
+from reflex_tiny import cards, shards, suites
 from reflex_tiny.compiler import Compiler, Source, cache_folder
 from reflex_tiny.dataset import items, load, say, write
 from reflex_tiny.errors import DataError, TinyError
@@ -35,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data.set_defaults(call=make_data)
     index = commands.add_parser("index", help="write training_index.json and held_out.jsonl")
     index.set_defaults(call=make_index)
+    suite = commands.add_parser("suite", help="make a bakeoff's suite in configs/suites (rustc)")
+    suite.add_argument("name", choices=sorted(suites.PLANS))
+    suite.add_argument("--workers", type=int, default=2, help="compilers at once")
+    suite.set_defaults(call=make_suite)
     train = commands.add_parser("train", help="train in the engine's environment; resumes")
     train.add_argument("recipe")
     train.add_argument("--run", type=Path, default=None, help="folder of the run")
@@ -110,6 +115,19 @@ def make_index(_: argparse.Namespace) -> int:
     text = json.dumps(shards.index(found, held_out), indent=1, ensure_ascii=False)
     shards.INDEX.write_text(text + "\n")
     say(f"{shards.INDEX}")
+    return 0
+
+
+def make_suite(given: argparse.Namespace) -> int:
+    """Write one of the repository's suites; interrupted, it goes on with what rustc has said."""
+    plan = suites.PLANS[given.name]
+    compiler = Compiler(workers=given.workers)
+    try:
+        made = suites.suite(plan, suites.small(plan, compiler, say))
+    finally:
+        compiler.close()
+    write_suite(made, suites.folder(plan))
+    say(f"{suites.folder(plan)}: {len(made.items)} items, {made.digest}")
     return 0
 
 

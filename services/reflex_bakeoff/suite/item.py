@@ -29,7 +29,10 @@ class Origin(SuitePart):
 
     kind: Literal["written", "generated", "harvested"]
     family: Annotated[str, Field(min_length=1, max_length=80)]
-    """Template or mutation that made it: no family may be in a training set and in a suite."""
+    """Template or mutation that made it: no family may be in a training set and in a suite.
+
+    Of a program that was put together: those of its parts, joined by `+`.
+    """
     source: Annotated[str, Field(max_length=300)] = ""
     """Project and commit, or generator and seed."""
 

@@ -117,10 +117,8 @@ def _one(
 ) -> Iterator[Finding]:
     if item.licence not in licences:
         yield Finding(severity="error", item=item.id, text=f"licence {item.licence} is not allowed")
-    if item.origin.family in families:
-        yield Finding(
-            severity="error", item=item.id, text=f"family {item.origin.family} was trained on"
-        )
+    for family in sorted(set(item.origin.family.split("+")) & set(families)):
+        yield Finding(severity="error", item=item.id, text=f"family {family} was trained on")
     if program_hash(item) in programs:
         yield Finding(severity="error", item=item.id, text="its program was trained on")
     if item.origin.kind == "harvested" and not item.origin.source:
