@@ -1,6 +1,6 @@
 """Build an image unless the store holds it already; its reference goes to stdout.
 
-build.py reflex|engine-cpu|runner|base [--json] [--force] [--builder buildah|docker|podman]
+build.py reflex|bakeoff|engine-cpu|runner|base [--json] [--force] [--builder buildah|docker|podman]
 """
 
 import argparse

@@ -40,6 +40,7 @@ class OperatorProcess:
             "REFLEX_ENGINE_IMAGE_CUDA": "example/sglang:cuda",
             "REFLEX_ENGINE_IMAGE_CPU": "example/sglang:cpu",
             "REFLEX_WEIGHTS_IMAGE": "example/reflex:1",
+            "REFLEX_BAKEOFF_IMAGE": "example/reflex-bakeoff:1",
             "REFLEX_ENGINE_RESOLVER": engine_resolver,
             "REFLEX_LOG_FORMAT": "text",
         }

@@ -32,6 +32,7 @@ DEFAULTS = EngineDefaults(
     image_cpu="example/sglang:cpu",
     operator_namespace="system",
     image_weights="example/reflex:1",
+    image_bakeoff="example/reflex-bakeoff:1",
 )
 SUCCESS = WeightsResult(bytes_total=12 << 30)
 MEMORY = EngineMemory(kv_tokens=4096, weights_bytes=2 << 20, kv_cache_bytes=8 << 20)

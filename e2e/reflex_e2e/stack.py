@@ -23,7 +23,7 @@ from reflex_lab import packages
 from reflex_lab.console import Console
 
 SYSTEM_NAMESPACE = "reflex-system"
-IMAGES = ("reflex", "runner", "engine-cpu")
+IMAGES = ("reflex", "bakeoff", "runner", "engine-cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,7 @@ def _bring_up_existing(phases: Phases) -> Stack:
     """
     names = {
         "reflex": "REFLEX_IMAGE",
+        "bakeoff": "REFLEX_BAKEOFF_IMAGE",
         "runner": "REFLEX_RUNNER_IMAGE",
         "engine-cpu": "REFLEX_ENGINE_CPU_IMAGE",
     }
@@ -133,12 +134,18 @@ def install(
     """
     loop = loop or _installed_loop(cluster)
     repository, _, tag = images["reflex"].rpartition(":")
+    harness, _, harness_tag = images["bakeoff"].rpartition(":")
+    runner, _, runner_tag = images["runner"].rpartition(":")
     cluster.helm(
         "upgrade", "--install", "reflex", str(ROOT / "charts/reflex"),
         "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
         "--set-string", f"image.repository={repository}",
         "--set-string", f"image.tag={tag}",
         "--set", f"image.pullPolicy={pull_policy}",
+        "--set-string", f"bakeoff.image.repository={harness}",
+        "--set-string", f"bakeoff.image.tag={harness_tag}",
+        "--set-string", f"loop.runners.image.repository={runner}",
+        "--set-string", f"loop.runners.image.tag={runner_tag}",
         "--set-string", f"engine.images.cpu={images['engine-cpu']}",
         "--set", f"replicaCount={replicas}",
         *(word for path, value in (values or {}).items()

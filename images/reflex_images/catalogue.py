@@ -43,6 +43,11 @@ IMAGES: Final[Mapping[str, Image]] = {
         containerfile=Path("images/engine-cpu/Containerfile"),
         keep_layers=False,
     ),
+    "bakeoff": Image(
+        repository="localhost/reflex-bakeoff",
+        containerfile=Path("images/bakeoff/Containerfile"),
+        keep_layers=True,
+    ),
     "reflex": Image(
         repository="localhost/reflex",
         containerfile=Path("images/reflex/Containerfile"),

@@ -4,9 +4,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from reflex_api.decimals import DecimalBetween, Share
+from reflex_api.decimals import DecimalBetween, Share, ShareOrNone
 from reflex_api.rules import ApiModel, Matches
 
 MOST_LOOKS: Final = 5
@@ -67,9 +67,10 @@ class AnswersGate(ApiModel):
         default=Decimal("0.97"),
         description="Least share of answers that the patch schema accepts. Default: 0.97.",
     )
-    truncation_ceiling: Share | None = Field(
+    truncation_ceiling: ShareOrNone = Field(
         default=Decimal("0.05"),
-        description="Largest share of answers cut off by the token limit. Default: 0.05.",
+        description="Largest share of answers cut off by the token limit; none: reported only."
+        " Default: 0.05.",
     )
     apply_floor: Share | None = Field(
         default=None,
@@ -77,35 +78,45 @@ class AnswersGate(ApiModel):
     )
 
 
-Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
+def _zero_is_none(value: object) -> object:
+    return None if type(value) is int and value == 0 else value
+
+
+Milliseconds = Annotated[
+    Annotated[int, Field(ge=1, le=3_600_000, json_schema_extra={"minimum": 0})] | None,
+    BeforeValidator(_zero_is_none),
+]
+"""A limit; 0 is none, as null is, which `kubectl apply` leaves out."""
 
 
 class LatencyGate(ApiModel):
-    """Limits that 95 % of requests keep, with 95 % confidence (Wilks counts)."""
+    """Limits that 95 % of requests keep, with 95 % confidence (Wilks counts); 0: reported only."""
 
-    ttft_cold_p95_milliseconds: Milliseconds | None = Field(
+    ttft_cold_p95_milliseconds: Milliseconds = Field(
         default=1000, description="First token, nothing of the prompt cached. Default: 1000."
     )
-    ttft_warm_p95_milliseconds: Milliseconds | None = Field(
+    ttft_warm_p95_milliseconds: Milliseconds = Field(
         default=300, description="First token, the prompt's prefix cached. Default: 300."
     )
-    itl_p95_milliseconds: Milliseconds | None = Field(
+    itl_p95_milliseconds: Milliseconds = Field(
         default=15, description="Mean time between tokens of a request, one stream. Default: 15."
     )
-    max_block_ratio: Annotated[Decimal, DecimalBetween("1", "100", "1.10")] | None = Field(
-        default=Decimal("1.10"),
-        description="Largest ratio between the medians of repeated blocks; above it the node is too"
-        " noisy to judge. Default: 1.10.",
+    max_block_ratio: Annotated[Decimal | None, DecimalBetween("1", "100", "1.10", or_none=True)] = (
+        Field(
+            default=Decimal("1.10"),
+            description="Largest ratio between the medians of repeated blocks; above it the node is too"
+            " noisy to judge; none: it is judged anyway. Default: 1.10.",
+        )
     )
 
 
 class ThroughputGate(ApiModel):
     """How fast one stream is written."""
 
-    min_roofline_share: Share | None = Field(
+    min_roofline_share: ShareOrNone = Field(
         default=Decimal("0.35"),
-        description="Least median decode speed as a share of what the memory's bandwidth allows."
-        " Default: 0.35.",
+        description="Least median decode speed as a share of what the memory's bandwidth allows;"
+        " none: reported only, as for a CPU, which has no roofline. Default: 0.35.",
     )
     min_tokens_per_second: Annotated[Decimal, DecimalBetween("0", "100000", "170")] | None = Field(
         default=None,

@@ -171,7 +171,7 @@ def main() -> int:
     try:
         settings = load_settings()
         catalogue = load_catalogue(settings.catalogue)
-        harness = load_harness(settings.harness)
+        harness = load_harness(settings.harness, runner_image=settings.runner_image)
     except (SettingsError, CatalogueError) as error:
         sys.stderr.write(f"{error}\n")
         return _MISUSED

@@ -10,6 +10,7 @@ from reflex_api.catalogue import Catalogue
 from reflex_api.harness import Harness
 from reflex_operator.errors import CatalogueError
 
+_NOT_KNOWN: Final = "none"
 _HERE: Final = Path(__file__).parent
 _PLACES: Final = (
     _HERE / "catalogue.yaml",  # in a wheel
@@ -65,8 +66,13 @@ def _where(loc: tuple[int | str, ...], document: object) -> str:
     return ".".join(parts) or "the file"
 
 
-def load_harness(path: str) -> Harness:
+def load_harness(path: str, *, runner_image: str = "") -> Harness:
     """Return what the bakeoff's image declares about itself; without a file, nothing.
+
+    Args:
+        path: of the declaration; empty: there is none.
+        runner_image: holds the compiler. Where the declaration names no rustc (the bakeoff's image
+            has none), this image stands for it: another image, another compiler.
 
     Raises:
         CatalogueError: the file cannot be read, or is of another form.
@@ -74,6 +80,9 @@ def load_harness(path: str) -> Harness:
     if not path:
         return Harness()
     try:
-        return Harness.model_validate_json(Path(path).read_text(encoding="utf-8"), extra="ignore")
+        found = Harness.model_validate_json(Path(path).read_text(encoding="utf-8"), extra="ignore")
     except (OSError, ValueError) as error:
         raise CatalogueError(f"error: the harness file {path} cannot be used: {error}") from None
+    if found.rustc == _NOT_KNOWN and runner_image:
+        return found.model_copy(update={"rustc": f"image:{runner_image}"})
+    return found

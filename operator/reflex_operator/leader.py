@@ -65,6 +65,7 @@ class Leader:
             catalogue=catalogue,
             image_weights=settings.weights_image,
             hub_endpoint=settings.hub_endpoint,
+            image_bakeoff=settings.bakeoff_image,
             image_runner=settings.runner_image,
             harness=harness,
         )

@@ -28,6 +28,8 @@ class OperatorSettings(BaseSettings):
     """Path of a catalogue file whose entries add to the built-in ones or take their place."""
     weights_image: str = ""
     """Image that inspects and downloads weights: the operator's own."""
+    bakeoff_image: str = ""
+    """Image that measures; empty: ReflexBakeoffs say ImageNotConfigured."""
     runner_image: str = ""
     """Image that compiles and tests beside a bakeoff; empty: the bakeoff's own may."""
     harness: str = ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -59,3 +60,8 @@ def harness(suites: Path, *, rustc: str) -> Harness:
 
 def _digest(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+if __name__ == "__main__":
+    # Where the measuring half's libraries are absent: the operator's image asks while it is built.
+    sys.stdout.write(harness(Path(sys.argv[1]), rustc="").model_dump_json(by_alias=True) + "\n")

@@ -136,6 +136,35 @@ def test_defaults_are_filled_in_and_fields_are_explained(kubectl: Kubectl) -> No
     assert "plain" in kubectl("get", "rr,rm,rb")
 
 
+def test_a_limit_that_is_none_survives_kubectl_apply_and_a_patch(kubectl: Kubectl) -> None:
+    """A null does not: both take it for "leave it out", and the default is filled in."""
+    gate = {"suite": "s", "throughput": {"minRooflineShare": "none"},
+            "latency": {"itlP95Milliseconds": 0}}  # fmt: skip
+    kubectl("apply", "-f", "-", stdin=manifest("ReflexRoute", ROUTE | {"gate": gate}, "limits"))
+    change = {"spec": {"gate": {"latency": {"maxBlockRatio": "none"}}}}
+    kubectl("patch", "rr", "limits", "--type=merge", "-p", json.dumps(change))
+    stored = json.loads(kubectl("get", "rr", "limits", "-o", "json"))["spec"]
+    read = parse_as(ReflexRouteSpec, stored).gate
+    assert read.throughput.min_roofline_share is None
+    assert read.latency.itl_p95_milliseconds is None
+    assert read.latency.max_block_ratio is None
+    assert read.latency.ttft_cold_p95_milliseconds == 1000
+    said = kubectl(
+        "patch", "rr", "limits", "--type=merge", "-p",
+        '{"spec": {"gate": {"throughput": {"minRooflineShare": "nil"}}}}', check=False,
+    )  # fmt: skip
+    assert "such as 0.95, or none" in said
+
+
+def test_a_null_limit_is_kept_where_it_is_sent_as_one(kubectl: Kubectl) -> None:
+    """The operator sends bakeoffs so: by server-side apply."""
+    gate = {"suite": "s", "throughput": {"minRooflineShare": None}}
+    body = manifest("ReflexBakeoff", BAKEOFF | {"gate": gate}, "sent")
+    kubectl("apply", "--server-side", "-f", "-", stdin=body)
+    stored = json.loads(kubectl("get", "rb", "sent", "-o", "json"))["spec"]
+    assert stored["gate"]["throughput"] == {"minRooflineShare": None}
+
+
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "manifests/samples/routes").glob("*.yaml")))
 def test_the_samples_are_accepted_as_they_are(path: Path, kubectl: Kubectl) -> None:
     kubectl("create", "--dry-run=server", "-f", str(path))

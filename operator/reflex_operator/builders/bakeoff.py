@@ -208,7 +208,12 @@ def _pod(
     }
     if runner_image:
         pod["initContainers"] = [_runner(runner_image)]
-        volumes.append({"name": "work", "emptyDir": {"sizeLimit": "4Gi"}})
+        volumes += [
+            {"name": "work", "emptyDir": {"sizeLimit": "5Gi"}},
+            # Foreign code runs there: nothing of `measure` is shared with it.
+            {"name": "runner-tmp", "emptyDir": {"sizeLimit": "512Mi"}},
+            {"name": "outside", "emptyDir": {"sizeLimit": "16Mi"}},
+        ]
     return pod
 
 
@@ -231,7 +236,7 @@ def _runner(image: str) -> Manifest:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "restartPolicy": "Always",
-        "args": ["--listen", "127.0.0.1:8080"],
+        "command": ["python3", "-m", "reflex_runner", "--listen", "127.0.0.1:8080"],
         "resources": {
             "requests": {"cpu": "500m", "memory": "1Gi"},
             "limits": {"memory": "2Gi"},
@@ -239,7 +244,9 @@ def _runner(image: str) -> Manifest:
         "securityContext": _confined(),
         "volumeMounts": [
             {"name": "work", "mountPath": "/work"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
+            {"name": "runner-tmp", "mountPath": "/tmp"},  # noqa: S108 - its own emptyDir
+            # The agent's self-test needs a folder that it may write and its jobs may not.
+            {"name": "outside", "mountPath": "/var/tmp"},  # noqa: S108 - its own emptyDir
         ],
     }
 

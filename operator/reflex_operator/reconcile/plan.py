@@ -61,6 +61,7 @@ class EngineDefaults:
     image_weights: str = ""  # the image that downloads weights: the operator's own
     catalogue: Catalogue = field(default_factory=Catalogue)
     hub_endpoint: str = ""  # base URL of another hub than huggingface.co
+    image_bakeoff: str = ""  # the image that measures
     image_runner: str = ""  # the image that compiles and tests, beside a bakeoff
     harness: Harness = field(default_factory=Harness)  # what the bakeoff's image declares
 

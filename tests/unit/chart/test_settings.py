@@ -11,7 +11,6 @@ from unit.chart.helm_chart import CHART, Chart, container
 # Settings that a release leaves at the operator's own defaults.
 LEFT_ALONE = {
     "engine_resolver",  # test profile only
-    "harness",  # a file of the image, which names it itself
     "http_host",
     "http_port",  # the pod's port, probes and policies are fixed
     "identity",

@@ -1,5 +1,6 @@
 """The typed views of routes and bakeoffs: what they read and what they refuse, in which words."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,14 +8,23 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from reflex_api.bakeoff import ReflexBakeoff
 from reflex_api.errors import SpecError
+from reflex_api.gate import GateSpec
+from reflex_api.model import ReflexModel
 from reflex_api.route import ReflexRoute
 
 SAMPLES = Path(__file__).parents[3] / "manifests/samples/routes"
 ROUTE = {"primary": "a", "fallbacks": ["b", "c"], "gate": {"suite": "rust-repair-smoke"}}
 BAKEOFF = {"modelRef": {"name": "a"}, "gate": {"suite": "rust-repair-smoke"}}
+
+KINDS: dict[str, type[ReflexRoute] | type[ReflexBakeoff] | type[ReflexModel]] = {
+    "ReflexRoute": ReflexRoute,
+    "ReflexBakeoff": ReflexBakeoff,
+    "ReflexModel": ReflexModel,
+}
 
 
 def manifest(spec: dict[str, Any]) -> dict[str, Any]:
@@ -70,10 +80,41 @@ def test_a_wrong_bakeoff_is_refused_with_the_field(spec: dict[str, Any], words: 
 
 def test_the_samples_are_read() -> None:
     for path in SAMPLES.glob("*.yaml"):
-        found = yaml.safe_load(path.read_text())
-        parsed: ReflexRoute | ReflexBakeoff = (
-            ReflexRoute.parse(found)
-            if found["kind"] == "ReflexRoute"
-            else ReflexBakeoff.parse(found)
-        )
-        assert parsed.name == found["metadata"]["name"]
+        for found in yaml.safe_load_all(path.read_text()):
+            parsed = KINDS[found["kind"]].parse(found)
+            assert parsed.name == found["metadata"]["name"]
+
+
+@pytest.mark.parametrize("limit", ["none", None])
+def test_no_limit_can_be_written_so_that_it_outlives_kubectl_apply(limit: str | None) -> None:
+    gate = GateSpec.model_validate(
+        {
+            "suite": "s",
+            "answers": {"truncationCeiling": limit},
+            "latency": {
+                "maxBlockRatio": limit,
+                "ttftColdP95Milliseconds": 0 if limit else None,
+            },
+            "throughput": {"minRooflineShare": limit},
+        }
+    )
+    assert gate.answers.truncation_ceiling is gate.throughput.min_roofline_share is None
+    assert gate.latency.max_block_ratio is gate.latency.ttft_cold_p95_milliseconds is None
+    assert gate.latency.ttft_warm_p95_milliseconds == 300
+    written = json.loads(gate.model_dump_json(by_alias=True))
+    assert written["throughput"] == {"minRooflineShare": None, "minTokensPerSecond": None}
+    assert GateSpec.model_validate(written) == gate
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"quality": {"passAt1Floor": "none"}},
+        {"throughput": {"minRooflineShare": "None"}},
+        {"latency": {"itlP95Milliseconds": False}},
+        {"latency": {"itlP95Milliseconds": -1}},
+    ],
+)
+def test_a_limit_that_must_be_there_cannot_be_none(part: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        GateSpec.model_validate({"suite": "s", **part})

@@ -81,8 +81,8 @@ def reconcile_bakeoff(snapshot: BakeoffSnapshot, now: datetime) -> BakeoffPlan:
         plan = complete(bakeoff, snapshot.evidence, run, now)
         ask = CollectRequest(pod_uid=run.pod, url=run.url, what="release") if run else None
         return _with(plan, collect=ask if release else None)
-    if not snapshot.defaults.image_weights:
-        words = "set the operator's REFLEX_WEIGHTS_IMAGE"
+    if not snapshot.defaults.image_bakeoff:
+        words = "set the operator's REFLEX_BAKEOFF_IMAGE"
         return refused(manifest, BakeoffReason.IMAGE_NOT_CONFIGURED, words, now)
     subject = _subject(snapshot, bakeoff, now)
     if run is None:
@@ -164,7 +164,7 @@ def _start(
     job = bakeoff_job(
         bakeoff,
         request,
-        image=snapshot.defaults.image_weights,
+        image=snapshot.defaults.image_bakeoff,
         runner_image=snapshot.defaults.image_runner,
         keys_secret=subject.secret,
         baseline=snapshot.baseline["metadata"]["name"] if snapshot.baseline else "",

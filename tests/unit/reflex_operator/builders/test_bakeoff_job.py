@@ -1,0 +1,59 @@
+"""The pod of a bakeoff: who measures, who compiles, and what they share."""
+
+from typing import Any
+
+from reflex_api.bakeoff import ReflexBakeoff
+from reflex_api.bakeoff_job import BakeoffRequest
+from reflex_api.bakeoff_spec import LoadSpec
+from reflex_api.gate import GateSpec
+from reflex_operator.builders.bakeoff import bakeoff_job
+
+BAKEOFF = ReflexBakeoff.parse(
+    {
+        "metadata": {"name": "x", "namespace": "d", "uid": "u", "generation": 1},
+        "spec": {"modelRef": {"name": "a"}, "gate": {"suite": "s"}},
+    }
+)
+REQUEST = BakeoffRequest(
+    bakeoff="x", attempt=0, model="a", base_url="http://a/v1", gate=GateSpec(suite="s"),
+    load=LoadSpec(), seed=0, seconds=60,
+)  # fmt: skip
+
+
+def pod(runner_image: str = "runner:1") -> dict[str, Any]:
+    job = bakeoff_job(
+        BAKEOFF, REQUEST, image="bakeoff:1", runner_image=runner_image, keys_secret="keys",
+        baseline="", resumed=False,
+    )  # fmt: skip
+    found: dict[str, Any] = job["spec"]["template"]["spec"]
+    return found
+
+
+def test_the_compiler_is_a_sidecar_that_shares_nothing_with_what_measures() -> None:
+    found = pod()
+    (runner,) = found["initContainers"]
+    measure, results = found["containers"]
+    assert runner["restartPolicy"] == "Always"
+    # The image's own CMD is the program: arguments alone would take its place.
+    assert runner["command"][:3] == ["python3", "-m", "reflex_runner"]
+    assert "args" not in runner
+    shared = {one["name"] for one in runner["volumeMounts"]} & {
+        one["name"] for each in (measure, results) for one in each["volumeMounts"]
+    }
+    assert shared == set()
+
+
+def test_every_volume_that_is_mounted_exists() -> None:
+    for found in (pod(), pod(runner_image="")):
+        volumes = {one["name"] for one in found["volumes"]}
+        containers = [*found["containers"], *found.get("initContainers", [])]
+        mounted = {one["name"] for each in containers for one in each["volumeMounts"]}
+        assert mounted == volumes
+
+
+def test_no_container_has_a_token_or_a_writable_root() -> None:
+    found = pod()
+    assert found["automountServiceAccountToken"] is False
+    for each in [*found["containers"], *found["initContainers"]]:
+        assert each["securityContext"]["readOnlyRootFilesystem"] is True
+        assert each["resources"]["limits"]["memory"]
