@@ -81,6 +81,12 @@ class LoadSpec(ApiModel):
         le=5000,
         description="Timed requests of each phase; a p95 needs at least 59. Default: 124.",
     )
+    answer_tokens: int = Field(
+        default=128,
+        ge=8,
+        le=1024,
+        description="Tokens of each timed answer. Default: 128.",
+    )
     streams: int = Field(
         default=1, ge=1, le=64, description="Requests kept running at once. Default: 1."
     )

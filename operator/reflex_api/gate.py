@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from reflex_api.decimals import DecimalBetween, Share, ShareOrNone
+from reflex_api.decimals import NONE, DecimalBetween, Share, ShareOrNone
 from reflex_api.rules import ApiModel, Matches
 
 MOST_LOOKS: Final = 5
@@ -104,8 +104,8 @@ class LatencyGate(ApiModel):
     max_block_ratio: Annotated[Decimal | None, DecimalBetween("1", "100", "1.10", or_none=True)] = (
         Field(
             default=Decimal("1.10"),
-            description="Largest ratio between the medians of repeated blocks; above it the node is too"
-            " noisy to judge; none: it is judged anyway. Default: 1.10.",
+            description="Largest ratio between the medians of repeated blocks; above it the node"
+            " is too noisy to judge; none: it is judged anyway. Default: 1.10.",
         )
     )
 
@@ -186,3 +186,24 @@ class GateSpec(ApiModel):
     )
     errors: ErrorsGate = Field(default_factory=ErrorsGate, description="Requests that fail.")
     cache: CacheGate = Field(default_factory=CacheGate, description="Reuse of prompt prefixes.")
+
+    def to_resource(self) -> dict[str, Any]:
+        """Return it as a resource holds it, in which no limit is written `none` or 0.
+
+        A null would be filled in with the default on its way through the API server.
+        """
+        return _to_resource(self)
+
+
+def _to_resource(part: ApiModel) -> dict[str, Any]:
+    written = part.model_dump(mode="json", by_alias=True)
+    found: dict[str, Any] = {}
+    for name, field in type(part).model_fields.items():
+        alias, value = field.alias or name, getattr(part, name)
+        if isinstance(value, ApiModel):
+            found[alias] = _to_resource(value)
+        elif value is not None:
+            found[alias] = written[alias]
+        elif field.default is not None:
+            found[alias] = 0 if isinstance(field.default, int) else NONE
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from reflex_api.bakeoff_spec import MODEL_NAME
+from reflex_api.bakeoff_spec import MODEL_NAME, LoadSpec
 from reflex_api.decimals import Share
 from reflex_api.gate import GateSpec
 from reflex_api.rules import ApiModel, DurationBetween, Matches, Rule, rules
@@ -159,6 +159,7 @@ class Evaluation(ApiModel):
             " its estimate fits, and ends then. 1m to 24h. Default: 30m."
         ),
     ] = timedelta(minutes=30)
+    load: LoadSpec = Field(default_factory=LoadSpec, description="How the speed is measured.")
     preempt: bool = Field(
         default=True,
         description="A request for the route ends an evaluation that stopped the incumbent."

@@ -19,7 +19,6 @@ from reflex_bakeoff.speed.workload import standard_phases
 from reflex_loop.patch import COMPACT_SCHEMA, SCHEMA
 
 KEY_VARIABLE: Final = "REFLEX_BAKEOFF_KEY"
-_ANSWER_TOKENS: Final = 128
 _PREFIX_WORDS: Final = 1500
 _FILL_WORDS: Final = 4000
 _TOKENS_A_WORD: Final = 6
@@ -42,7 +41,7 @@ def load_plan(endpoint: Endpoint, load: LoadSpec, seed: int) -> LoadPlan:
             busy_streams=load.streams,
             rate=load.requests_per_minute / 60,
         ),
-        max_tokens=min(_ANSWER_TOKENS, endpoint.asked.reply_tokens),
+        max_tokens=min(load.answer_tokens, endpoint.asked.reply_tokens),
         extra={"ignore_eos": True} if endpoint.dialect == "sglang" else {},
         seed=seed,
         timeout_seconds=min(endpoint.seconds, 3600.0),

@@ -50,12 +50,13 @@ def member_bakeoff(route: ReflexRoute, *, name: str, model: str, baseline: str) 
         baseline: the incumbent's finished bakeoff, or "".
     """
     spec = route.spec
-    gate = spec.gate.model_dump(mode="json", by_alias=True, exclude_none=False)
+    gate = spec.gate.to_resource()
     least = max(spec.promotion.min_benefit, Decimal(0))
     gate["superiority"] = {**gate["superiority"], "minBenefit": str(least)}
     body: Manifest = {
         "modelRef": {"name": model},
-        "gate": _without_nulls(gate),
+        "gate": gate,
+        "load": spec.evaluation.load.model_dump(mode="json", by_alias=True),
         "validFor": format_duration(spec.evaluation.valid_for),
     }
     if baseline:
@@ -87,12 +88,4 @@ def _metadata(route: ReflexRoute, name: str) -> Manifest:
                 "controller": True,
             }
         ],
-    }
-
-
-def _without_nulls(mapping: Manifest) -> Manifest:
-    return {
-        key: _without_nulls(value) if isinstance(value, dict) else value
-        for key, value in mapping.items()
-        if value is not None
     }

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from reflex_images.catalogue import IMAGES
 
+from reflex_images.catalogue import IMAGES
 from reflex_operator.catalogue import load_harness
 from unit.chart.helm_chart import Chart, Refused, container, of_kind, pod_template
 

@@ -99,11 +99,15 @@ def test_no_limit_can_be_written_so_that_it_outlives_kubectl_apply(limit: str | 
         }
     )
     assert gate.answers.truncation_ceiling is gate.throughput.min_roofline_share is None
-    assert gate.latency.max_block_ratio is gate.latency.ttft_cold_p95_milliseconds is None
+    assert gate.latency.max_block_ratio is None
+    assert gate.latency.ttft_cold_p95_milliseconds is None
     assert gate.latency.ttft_warm_p95_milliseconds == 300
     written = json.loads(gate.model_dump_json(by_alias=True))
     assert written["throughput"] == {"minRooflineShare": None, "minTokensPerSecond": None}
     assert GateSpec.model_validate(written) == gate
+    assert GateSpec.model_validate(gate.to_resource()) == gate
+    assert None not in [one for part in gate.to_resource().values() if isinstance(part, dict)
+                        for one in part.values()]  # fmt: skip
 
 
 @pytest.mark.parametrize(

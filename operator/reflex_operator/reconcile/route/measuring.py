@@ -72,7 +72,9 @@ def bakeoff_name(facts: Facts, member: Member) -> str:
     """
     last = member.last_run.id if member.last_run else ""
     key = evidence_key(member.inputs) if member.inputs else ""
-    text = f"{key}/{baseline(facts, member)}/{last}/{facts.route.spec.gate.model_dump_json()}"
+    spec = facts.route.spec
+    wanted = spec.gate.model_dump_json() + spec.evaluation.load.model_dump_json()
+    text = f"{key}/{baseline(facts, member)}/{last}/{wanted}"
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{facts.route.name[:24].rstrip('.-')}-{member.name[:28].rstrip('.-')}-{short}"
 

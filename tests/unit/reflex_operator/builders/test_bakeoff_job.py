@@ -6,7 +6,9 @@ from reflex_api.bakeoff import ReflexBakeoff
 from reflex_api.bakeoff_job import BakeoffRequest
 from reflex_api.bakeoff_spec import LoadSpec
 from reflex_api.gate import GateSpec
+from reflex_api.route import ReflexRoute
 from reflex_operator.builders.bakeoff import bakeoff_job
+from reflex_operator.builders.route import member_bakeoff
 
 BAKEOFF = ReflexBakeoff.parse(
     {
@@ -57,3 +59,22 @@ def test_no_container_has_a_token_or_a_writable_root() -> None:
     for each in [*found["containers"], *found["initContainers"]]:
         assert each["securityContext"]["readOnlyRootFilesystem"] is True
         assert each["resources"]["limits"]["memory"]
+
+
+def test_a_routes_bakeoff_is_measured_under_the_routes_gate_and_load() -> None:
+    gate = {
+        "suite": "s",
+        "throughput": {"minRooflineShare": "none"},
+        "latency": {"itlP95Milliseconds": 0, "maxBlockRatio": "none"},
+    }
+    evaluation = {"load": {"requests": 59, "answerTokens": 32}}
+    metadata = {"name": "r", "namespace": "d", "uid": "u", "generation": 1}
+    spec = {"primary": "a", "gate": gate, "evaluation": evaluation}
+    route = ReflexRoute.parse({"metadata": metadata, "spec": spec})
+    made = member_bakeoff(route, name="x", model="a", baseline="")
+    read = ReflexBakeoff.parse({"metadata": metadata, "spec": made["spec"]}).spec
+    assert read.gate == route.spec.gate
+    assert read.gate.throughput.min_roofline_share is None
+    assert (read.load.requests, read.load.answer_tokens) == (59, 32)
+    # Where a null would be filled in with the default again.
+    assert made["spec"]["gate"]["latency"]["maxBlockRatio"] == "none"
