@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "status": ("reflexctl.engine_commands", "status", "Show the configuration and who answers."),
     "bakeoff": ("reflexctl.bakeoff_command", "bakeoff", "Measure a model and judge it."),
     "gate": ("reflexctl.gate_command", "gate", "Judge evidence that was measured."),
+    "memory": ("reflexctl.memory_command", "memory", "Search and keep what was remembered."),
     "e2e": ("reflexctl.e2e_command", "e2e", "Test routing and the model from end to end."),
 }
 

@@ -1,4 +1,4 @@
-"""The reflex-loop service of the current kube context: found by its label, reached by kubectl.
+"""A service of ours in the current kube context: found by its label, reached by kubectl.
 
 `kubectl` does it, because it knows every way to log in to a cluster; nothing of ours reads the
 user's credentials.
@@ -16,15 +16,21 @@ from typing import Any, Final
 from reflexctl.errors import ClusterError
 from reflexctl.remote_fix import Server
 
-LABEL: Final = "app.kubernetes.io/component=reflex-loop"
+LOOP: Final = "reflex-loop"
 _SECONDS: Final = 15.0
 _FORWARD: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ")
 
 
 class Kubectl:
-    """Runs kubectl in one context and namespace; empty ones are kubectl's own defaults."""
+    """Runs kubectl in one context and namespace; empty ones are kubectl's own defaults.
 
-    def __init__(self, *, context: str = "", namespace: str = "") -> None:
+    Args:
+        context: of the kubeconfig.
+        namespace: to look in; empty: all of them.
+        component: the service's value of the label `app.kubernetes.io/component`.
+    """
+
+    def __init__(self, *, context: str = "", namespace: str = "", component: str = LOOP) -> None:
         program = shutil.which("kubectl")
         if program is None:
             raise ClusterError(
@@ -33,6 +39,12 @@ class Kubectl:
         self._program = program
         self._context = ["--context", context] if context else []
         self.namespace = namespace
+        self.component = component
+
+    @property
+    def label(self) -> str:
+        """Return the label that finds the service and its Secret."""
+        return f"app.kubernetes.io/component={self.component}"
 
     async def get(self, kind: str, *, namespace: str = "") -> list[dict[str, Any]]:
         """Return the objects of a kind with the service's label.
@@ -42,7 +54,7 @@ class Kubectl:
         """
         where = namespace or self.namespace
         scope = ["-n", where] if where else ["--all-namespaces"]
-        text = await self._run("get", kind, "-l", LABEL, "-o", "json", *scope)
+        text = await self._run("get", kind, "-l", self.label, "-o", "json", *scope)
         try:
             items = json.loads(text)["items"]
         except (ValueError, KeyError) as error:
@@ -140,13 +152,13 @@ async def service(kubectl: Kubectl, key: str) -> AsyncIterator[tuple[Server, str
     found = await kubectl.get("services")
     if not found:
         raise ClusterError(
-            "the kube context has no reflex-loop service",
-            hints=(f"it has the label {LABEL}; is it installed?",),
+            f"the kube context has no {kubectl.component} service",
+            hints=(f"it has the label {kubectl.label}; is it installed?",),
         )
     names = [f"{_meta(each)['namespace']}/{_meta(each)['name']}" for each in found]
     if len(found) > 1:
         raise ClusterError(
-            f"the kube context has {len(found)} reflex-loop services: {', '.join(names)}",
+            f"the kube context has {len(found)} {kubectl.component} services: {', '.join(names)}",
             hints=("choose one: -n NAMESPACE",),
         )
     meta = _meta(found[0])

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -26,10 +26,9 @@ from reflexctl.interrupts import Interrupts
 from reflexctl.place import find, refuse_read_only
 from reflexctl.remote_fix import Server
 from reflexctl.screen import Screen
+from reflexctl.service_key import service_key
 from reflexctl.sources import Source
 from reflexctl.upload import put_in_place
-
-KEY_VARIABLE: Final = "REFLEX_API_KEY"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +129,7 @@ async def _way(wanted: Wish, screen: Screen) -> AsyncIterator[Source | Server]:
     file = sources.find_file(wanted.config, os.environ)
     in_cluster = bool(wanted.context or wanted.namespace)
     if wanted.server:
-        yield Server(url=wanted.server, key=_key(wanted.key_file))
+        yield Server(url=wanted.server, key=service_key(wanted.key_file))
     elif wanted.endpoint:
         source = await sources.from_endpoint(
             wanted.endpoint, wanted.model, renderer=wanted.renderer
@@ -145,7 +144,7 @@ async def _way(wanted: Wish, screen: Screen) -> AsyncIterator[Source | Server]:
             try:
                 kubectl = cluster.Kubectl(context=wanted.context, namespace=wanted.namespace)
                 server, name = await stack.enter_async_context(
-                    cluster.service(kubectl, _key(wanted.key_file))
+                    cluster.service(kubectl, service_key(wanted.key_file))
                 )
             except ClusterError as error:
                 if in_cluster:
@@ -162,23 +161,6 @@ def _put_in_place(root: Path, changes: ChangeSet, screen: Screen) -> None:
         if not screen.as_json:
             screen.diff(changes.diff())
         raise
-
-
-def _key(file: Path | None) -> str:
-    """Return the service's key.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or holds none.
-    """
-    if file is None:
-        return os.environ.get(KEY_VARIABLE, "")
-    try:
-        key = cluster.first_key(file.read_text("utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"--key-file {file} cannot be read: {error}") from error
-    if not key:
-        raise ConfigurationError(f"--key-file {file} holds no key")
-    return key
 
 
 def _fault(error: ErrorDetails) -> str:
