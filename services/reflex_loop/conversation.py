@@ -14,6 +14,7 @@ from reflex_loop.rust_source import words
 from reflex_loop.settings import Renderer, Settings
 from reflex_loop.snapshot import Snapshot
 
+_MEMORY_SHARE: Final = 8  # of the room that rules and crate leave: so much is for memories
 _KEPT_REPLY: Final = 6_000  # characters of a reply that stay in the chat
 
 
@@ -58,6 +59,8 @@ class Talks:
     def __init__(self, settings: Settings, shown: Snapshot) -> None:
         self._settings = settings
         self._first = shown
+        self.recalled: tuple[str, ...] = ()
+        """Memories of earlier repairs, for the forms that have room for them."""
         self._full: FullConversation | None = None
         self._compact: CompactConversation | None = None
 
@@ -68,6 +71,7 @@ class Talks:
             return self._compact
         self._full = self._full or FullConversation(self._settings, self._first)
         self._full.room = form.prompt_tokens
+        self._full.recalled = self.recalled
         return self._full
 
 
@@ -92,6 +96,7 @@ class FullConversation:
 
     def __init__(self, settings: Settings, shown: Snapshot) -> None:
         self.room = settings.prompt_tokens
+        self.recalled: tuple[str, ...] = ()
         self._settings = settings
         self._context = render_full.opening(shown)
         self._turns: list[str] = []
@@ -107,7 +112,7 @@ class FullConversation:
         pending = len(self._turns) % 2 == 0
         if not self._turns or (pending and not self._add(state, shown)):
             # The context is full: begin again, with the errors as they are now.
-            self._turns = [self._problem(state, shown)]
+            self._turns = [self._problem(state, shown) + self._recalled()]
         self._state = _seen(state, shown)
         messages = render_full.messages(self._context, self._turns)
         question = _question(messages, SCHEMA, self._shown, self._settings)
@@ -132,6 +137,12 @@ class FullConversation:
             return False
         self._turns = turns
         return True
+
+    def _recalled(self) -> str:
+        """Return the memories: behind the errors, so that all before them is as without any."""
+        count = self._settings.count_tokens
+        room = (self.room - count(self._context + render_full.SYSTEM)) // _MEMORY_SHARE
+        return render_full.recalled(self.recalled, room=room, count=count)
 
     def _problem(self, state: Assessment, shown: Snapshot) -> str:
         count = self._settings.count_tokens

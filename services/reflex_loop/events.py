@@ -40,6 +40,14 @@ class SuggestionsTried(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recalled(Event):
+    """Memories of earlier repairs are in the questions from now on; not told without any."""
+
+    kind: ClassVar[str] = "recalled"
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asked(Event):
     """A question is on its way to a model."""
 
@@ -117,7 +125,7 @@ Listener = Callable[[Event], None]
 KINDS: dict[str, type[Any]] = {
     each.kind: each
     for each in (
-        Checked, SuggestionsTried, Asked, Answered, Refused, Applied, Judged, Stopped,
+        Checked, SuggestionsTried, Recalled, Asked, Answered, Refused, Applied, Judged, Stopped,
     )
 }  # fmt: skip
 

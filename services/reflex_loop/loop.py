@@ -19,8 +19,9 @@ from reflex_loop.errors import (
 )
 from reflex_loop.events import Asked, Event, Listener
 from reflex_loop.fileops import FileOps
-from reflex_loop.protocols import Checker, Clock, Form, Proposer, monotonic
+from reflex_loop.protocols import Checker, Clock, Form, Memory, Proposer, monotonic
 from reflex_loop.recording import best_of, conclude, refuse, unanswered
+from reflex_loop.remembering import Remembering
 from reflex_loop.result import Record, Result
 from reflex_loop.session import Session, Timer, Trial
 from reflex_loop.settings import Settings
@@ -46,6 +47,7 @@ class Repair:
         listener: is told what happens.
         clock: for times and limits.
         progress: of an earlier run of the same repair that broke off; counts towards the limits.
+        memory: of earlier repairs; None: there is none.
         ops: the disk, for tests.
     """
 
@@ -59,6 +61,7 @@ class Repair:
         listener: Listener = ignore,
         clock: Clock = monotonic,
         progress: Progress | None = None,
+        memory: Memory | None = None,
         ops: FileOps | None = None,
     ) -> None:
         self._settings = settings or Settings()
@@ -73,6 +76,7 @@ class Repair:
         )
         self._root = root
         self._model = Timer(clock)
+        self._memory = Remembering(memory)
         self._cancel = asyncio.Event()
         self._progress = progress or Progress()
         self._records: list[Record] = []
@@ -109,7 +113,9 @@ class Repair:
             work.cancel()
             # Until the rollback is through, also when this task is cancelled itself.
             await asyncio.gather(work, waiter, return_exceptions=True)
-        return self._result(session, why)
+        result = self._result(session, why)
+        self._memory.report(result)
+        return result
 
     async def _work(self, session: Session) -> Stop:
         """Do it and return why it ended."""
@@ -152,6 +158,7 @@ class Repair:
             prompt_tokens=settings.prompt_tokens,
             reply_tokens=settings.reply_tokens,
         )
+        talks.recalled = await self._memory.notes(session, state, form)
         talk = talks.of(form)
         question = talk.question(state, session.snapshot)
         if question is None:

@@ -191,6 +191,39 @@ class Proposer(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recollection:
+    """A memory of an earlier repair."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What a repair leaves for later ones.
+
+    Attributes:
+        text: what was wrong and what made it right.
+        recalled: ids of the memories that this repair was shown; their text is not in `text`.
+    """
+
+    text: str
+    recalled: tuple[str, ...] = ()
+
+
+class Memory(Protocol):
+    """Remembers repairs. One for each repair; a repair does without it as well."""
+
+    async def recall(self, query: str) -> tuple[Recollection, ...]:
+        """Return memories of similar repairs, best first; nothing rather than late."""
+        ...
+
+    def report(self, lesson: Lesson) -> None:
+        """Take a lesson, without waiting; it may be lost."""
+        ...
+
+
 class Clock(Protocol):
     """Time that only grows, in seconds."""
 

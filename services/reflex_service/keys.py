@@ -64,6 +64,35 @@ class KeyRing:
         return found
 
 
+class KeyBook:
+    """Knows the key of each owner: for asking another service in the owner's name.
+
+    Args:
+        path: as of `KeyRing`; of several keys of one name the first is used.
+
+    Raises:
+        StartError: the keys cannot be read, or one of them is no key.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self._keys = _named(path)
+
+    def refresh(self) -> bool:
+        """Read the keys again if their files have changed; see `KeyRing.refresh`."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return False
+        self._keys = _named(self._path)
+        self._stamp = stamp
+        return True
+
+    def key(self, owner: str) -> str:
+        """Return an owner's key, or nothing."""
+        return self._keys.get(owner, "")
+
+
 def _hash(key: str) -> bytes:
     # A key is random and long: a plain hash keeps it out of memory dumps, no need to be slow.
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
@@ -88,13 +117,22 @@ def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def _read(path: Path) -> tuple[tuple[bytes, str], ...]:
+    return tuple((_hash(key), name) for name, key in _pairs(path))
+
+
+def _named(path: Path) -> dict[str, str]:
+    # The first of a name stays.
+    return dict(reversed(list(_pairs(path))))
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
     try:
         found = list(_entries(path))
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(f"error: keys_file {path} cannot be read: {error}") from error
     if not found:
         raise StartError(f"error: keys_file {path} holds no key: write `name:key` lines")
-    return tuple((_hash(key), name) for name, key in _checked(path, found))
+    return _checked(path, found)
 
 
 def _entries(path: Path) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from reflex_loop.events import (
     Checked,
     Event,
     Judged,
+    Recalled,
     Refused,
     Stopped,
     SuggestionsTried,
@@ -112,6 +113,8 @@ def line(event: Event) -> Text | None:
         case SuggestionsTried():
             what = f"{counted(len(event.labels), 'suggestion')}: {event.reason}"
             return _line("rustc", what, style=_KEPT if event.kept else "")
+        case Recalled():
+            return _line("recall", counted(len(event.ids), "similar repair"))
         case Asked():
             who = event.expected or "a model"
             about = ", ".join(event.shown)

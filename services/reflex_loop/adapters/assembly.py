@@ -7,7 +7,7 @@ from reflex_loop.adapters.proposer import RoutingProposer
 from reflex_loop.events import Listener
 from reflex_loop.loop import Repair, ignore
 from reflex_loop.options import RepairOptions
-from reflex_loop.protocols import Checker
+from reflex_loop.protocols import Checker, Memory
 from reflex_loop.stopping import Progress
 from reflex_routing.router import Router
 from reflex_runner.job import Runner
@@ -22,6 +22,7 @@ def open_repair(
     listener: Listener = ignore,
     task_id: str = "",
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Repair:
     """Return a repair of `root` that compiles in a sandbox and asks by the routing rules.
 
@@ -33,6 +34,7 @@ def open_repair(
         listener: is told what happens, in the repair's own task.
         task_id: names the repair in decision records.
         progress: of an earlier run of the same repair that broke off; counts towards the limits.
+        memory: of earlier repairs; None: there is none.
     """
     options = options or RepairOptions()
     checker = RunnerChecker(
@@ -46,6 +48,7 @@ def open_repair(
         listener=listener,
         task_id=task_id,
         progress=progress,
+        memory=memory,
     )
 
 
@@ -58,6 +61,7 @@ def repair_with(
     listener: Listener = ignore,
     task_id: str = "",
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Repair:
     """Return a repair that compiles by any checker; see `open_repair`.
 
@@ -72,4 +76,5 @@ def repair_with(
         settings=settings,
         listener=listener,
         progress=progress,
+        memory=memory,
     )

@@ -66,10 +66,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(_housekeeping(parts)),
         asyncio.create_task(_keys(parts)),
     ]
+    if parts.memory is not None:
+        tasks.append(asyncio.create_task(parts.memory.run()))
     try:
         yield
     finally:
         await parts.workers.close()
+        if parts.memory is not None:
+            await parts.memory.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -110,6 +114,9 @@ async def _keys(parts: Parts) -> None:
         try:
             if await asyncio.to_thread(parts.keys.refresh):
                 LOG.info("the keys were read again")
+            memory_keys = parts.memory_keys
+            if memory_keys is not None and await asyncio.to_thread(memory_keys.refresh):
+                LOG.info("the reflection service's keys were read again")
             told = ""
         except StartError as error:
             if str(error) != told:

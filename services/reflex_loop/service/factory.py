@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Protocol
 
 from reflex_loop.adapters.assembly import open_repair
+from reflex_loop.adapters.memory import ReflectionMemory
 from reflex_loop.events import Listener
 from reflex_loop.options import RepairOptions
 from reflex_loop.result import Result
+from reflex_loop.service.decisions import OWNER
 from reflex_loop.stopping import Progress
 from reflex_routing.router import Router
 from reflex_runner.job import Runner
@@ -38,8 +40,9 @@ class RepairFactory(Protocol):
 class RoutedRepairs:
     """The factory of the service: a sandbox compiles, the router's models answer."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, memory: ReflectionMemory | None = None) -> None:
         self._router = router
+        self._memory = memory
 
     def __call__(
         self, root: Path, *, runner: Runner, options: RepairOptions, listener: Listener,
@@ -54,4 +57,5 @@ class RoutedRepairs:
             listener=listener,
             task_id=repair_id,
             progress=progress,
+            memory=self._memory.of(OWNER.get(), repair_id) if self._memory else None,
         )

@@ -84,6 +84,27 @@ class ServiceMetrics:
             registry=registry,
         )
 
+        self._reports = Counter(
+            "reflex_loop_memory_reports",
+            "Finished repairs reported to the reflection service: sent, failed, dropped.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._recalls = Counter(
+            "reflex_loop_memory_recalls",
+            "Searches for similar repairs: found, empty, failed, skipped after a failure.",
+            ["outcome"],
+            registry=registry,
+        )
+
+    def memory_reported(self, outcome: str) -> None:
+        """Count a repair that was to be remembered; see `adapters.memory`."""
+        self._reports.labels(outcome).inc()
+
+    def memory_recalled(self, outcome: str) -> None:
+        """Count a search for similar repairs."""
+        self._recalls.labels(outcome).inc()
+
     def ended(self, status: Status, stop: str, result: Result | None) -> None:
         """Count a repair that ended."""
         self._repairs.labels(status.value, stop if stop in _ENDS else "error").inc()

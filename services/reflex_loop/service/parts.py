@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
+from reflex_loop.adapters.memory import ReflectionMemory
 from reflex_loop.service.archive import ArchiveLimits
 from reflex_loop.service.database import Database
 from reflex_loop.service.decisions import SqlDecisions
@@ -19,7 +20,7 @@ from reflex_loop.service.store import RepairStore
 from reflex_loop.service.workers import Workers
 from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.router import Router
-from reflex_service.keys import KeyRing
+from reflex_service.keys import KeyBook, KeyRing
 from reflex_service.rates import Rate
 
 
@@ -64,6 +65,8 @@ class Parts:
     chats: Places
     limits: ArchiveLimits
     scratch: Scratch
+    memory: ReflectionMemory | None
+    memory_keys: KeyBook | None
     ending: asyncio.Event
     """Set when the process is about to end: streams end, so that their readers go elsewhere."""
     now: Callable[[], float]

@@ -62,6 +62,17 @@ class ServiceSettings(BaseSettings):
     repair_rate: str = "60/minute"
     """New repairs of one key, in one process."""
 
+    memory_url: str = ""
+    """The reflection service, such as `http://reflection`; empty: repairs are not remembered."""
+    memory_keys_file: Path | None = None
+    """Its keys, one `name:key` a line; a repair is remembered under the key of its owner's name."""
+    memory_report: bool = True
+    """Send what repairs came to."""
+    memory_recall: bool = False
+    """Put similar repairs of earlier times into the questions of large models."""
+    memory_k: int = Field(default=3, ge=1, le=10)
+    """Memories in a question at most."""
+
     lease_seconds: Seconds = 15.0
     """A repair whose process was not heard of for so long is taken over."""
     poll_seconds: Seconds = 1.0
@@ -92,6 +103,19 @@ class ServiceSettings(BaseSettings):
         if not host or not port.isdecimal() or int(port) > 65_535:
             raise ValueError("wanted host:port, such as 0.0.0.0:8080")
         return value
+
+    @field_validator("memory_url")
+    @classmethod
+    def _is_a_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("wanted a URL, such as http://reflection")
+        return value
+
+    @model_validator(mode="after")
+    def _memory_has_keys(self) -> Self:
+        if self.memory_url and self.memory_keys_file is None:
+            raise ValueError("memory_url needs memory_keys_file: one name:key a line")
+        return self
 
     @model_validator(mode="after")
     def _lease_outlives_polls(self) -> Self:

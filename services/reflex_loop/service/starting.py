@@ -12,6 +12,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
+from reflex_loop.adapters.memory import MemoryOptions, ReflectionMemory
 from reflex_loop.adapters.sandboxes import LocalSandboxes, SandboxPool
 from reflex_loop.service.archive import ArchiveLimits
 from reflex_loop.service.database import Database
@@ -29,7 +30,7 @@ from reflex_loop.service.workers import Workers
 from reflex_routing.assembly import open_router
 from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.config_file import Loaded
-from reflex_service.keys import KeyRing
+from reflex_service.keys import KeyBook, KeyRing
 from reflex_service.rates import Rate
 
 LOG: Final = logging.getLogger("reflex.service")
@@ -92,10 +93,12 @@ def assemble(
     feed = Feed(most=settings.listeners)
     limits = ArchiveLimits(entries=settings.upload_entries, bytes=settings.unpacked_bytes)
     pool = pool or sandboxes(settings, scratch.path / "sandboxes")
+    memory_keys = _memory_keys(settings)
+    memory = memory_of(settings, memory_keys, metrics)
     bench = Bench(
         store=store,
         pool=pool,
-        factory=factory or RoutedRepairs(router),
+        factory=factory or RoutedRepairs(router, memory),
         feed=feed,
         metrics=metrics,
         folder=scratch.path / "repairs",
@@ -129,9 +132,32 @@ def assemble(
         chats=Places(settings.chat_running),
         limits=limits,
         scratch=scratch,
+        memory=memory,
+        memory_keys=memory_keys,
         ending=asyncio.Event(),
         now=time.time,
     )
+
+
+def _memory_keys(settings: ServiceSettings) -> KeyBook | None:
+    if not settings.memory_url or settings.memory_keys_file is None:
+        return None
+    return KeyBook(settings.memory_keys_file)
+
+
+def memory_of(
+    settings: ServiceSettings, keys: KeyBook | None, metrics: ServiceMetrics
+) -> ReflectionMemory | None:
+    """Return the way to the reflection service; None where repairs are not remembered."""
+    if keys is None:
+        return None
+    options = MemoryOptions(
+        url=settings.memory_url,
+        report=settings.memory_report,
+        recall=settings.memory_recall,
+        k=settings.memory_k,
+    )
+    return ReflectionMemory(options, key_of=keys.key, tally=metrics)
 
 
 def sandboxes(settings: ServiceSettings, scratch: Path) -> SandboxPool:
