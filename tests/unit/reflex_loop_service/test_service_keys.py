@@ -8,7 +8,7 @@ import pytest
 
 from reflex_loop.service.settings import load_settings
 from reflex_service.errors import AuthenticationError, RateLimitError, StartError
-from reflex_service.keys import KeyRing
+from reflex_service.keys import KeyBook, KeyRing
 from reflex_service.rates import Rate
 
 KEY = "0123456789abcdef"
@@ -32,6 +32,32 @@ def test_a_file_of_keys(tmp_path: Path) -> None:
     ):
         with pytest.raises(AuthenticationError):
             ring.owner(wrong)
+
+
+def test_the_keys_to_ask_in_an_owners_name(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"alice:{KEY}\nalice:{KEY}2\nbob:{KEY}b\n")
+    book = KeyBook(file)
+    assert [book.key(name) for name in ("alice", "bob", "carol")] == [KEY, f"{KEY}b", ""]
+    assert book.refresh() is False
+    file.write_text(f"carol:{KEY}carol\n")
+    assert book.refresh() is True
+    assert [book.key(name) for name in ("alice", "carol")] == ["", f"{KEY}carol"]
+    file.write_text("carol:short\n")
+    with pytest.raises(StartError):
+        book.refresh()
+    assert book.key("carol") == f"{KEY}carol", "the old keys stay"
+
+
+def test_memory_needs_keys_and_a_url(tmp_path: Path) -> None:
+    settings = {"keys_file": tmp_path / "keys"}
+    assert load_settings({}, **settings).memory_url == ""
+    for wrong in (
+        {"memory_url": "http://reflection"},
+        {"memory_url": "reflection:80", "memory_keys_file": tmp_path / "keys"},
+    ):
+        with pytest.raises(StartError, match="memory"):
+            load_settings({}, **settings, **wrong)
 
 
 def test_a_mounted_secret(tmp_path: Path) -> None:
