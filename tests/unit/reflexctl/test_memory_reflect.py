@@ -102,8 +102,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_reply_that_was_not_recorded_is_told_in_words(tmp_path: Path) -> None:
-    llm = {"reflection": {"backend": "llm"},
-           "llm": {"fixtures": {"enabled": True, "path": str(tmp_path / "none.jsonl")}}}  # fmt: skip
+    fixtures = {"enabled": True, "path": str(tmp_path / "none.jsonl")}
+    llm = {"reflection": {"backend": "llm"}, "llm": {"fixtures": fixtures}}
     done = reflect(tmp_path, json.dumps({"t3": {"allow_reflection": True, **llm}}))
     assert done.code == 1
     assert json.loads(done.out)["metrics"]["reason"] == "reflect_error:FixtureMissingError"
