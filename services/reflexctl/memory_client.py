@@ -48,7 +48,7 @@ class MemoryService:
         return await self._asked("POST", "/v1/memories/search", keys={"results"}, json=dict(wish))
 
     async def page(self, *, limit: int, after: str = "") -> Json:
-        """Return memories in the order of writing, from the cursor on."""
+        """Return memories, the newest first, from the cursor on."""
         params: dict[str, str | int] = {"limit": limit}
         if after:
             params["after"] = after

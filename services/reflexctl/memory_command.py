@@ -92,7 +92,7 @@ def reflect(bundle: Path, config: Path, *, as_json: bool) -> int:
 
 @memory.command()
 @click.argument("query", nargs=-1, required=True)
-@click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="At most.")
+@click.option("-k", type=click.IntRange(1, 200), default=10, show_default=True, help="At most.")
 @click.option(
     "--mode", type=click.Choice(["hybrid", "vector", "text"]), default="hybrid", show_default=True,
     help="By words, by the nearness of vectors, or by both.",
@@ -102,7 +102,7 @@ def reflect(bundle: Path, config: Path, *, as_json: bool) -> int:
     help="Weight of relevance against variety.  [default: relevance only]",
 )  # fmt: skip
 @click.option("--kind", metavar="KIND", help="Such as summary.")
-@click.option("--since", metavar="TIME", help="ISO 8601: memories from then on come first.")
+@click.option("--since", metavar="TIME", help="ISO 8601: older ones are not found.")
 @_service
 def search(query: tuple[str, ...], **arguments: Any) -> int:  # noqa: ANN401
     """Find memories by what they say, best first.
@@ -113,11 +113,13 @@ def search(query: tuple[str, ...], **arguments: Any) -> int:  # noqa: ANN401
 
 
 @memory.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most."
+)
 @click.option("--after", metavar="CURSOR", default="", help="Go on behind an earlier list's end.")
 @_service
 def list_(**arguments: Any) -> int:  # noqa: ANN401
-    """List memories in the order in which they were written."""
+    """List memories, the newest first."""
     return _run(memory_calls.page, arguments)
 
 

@@ -155,7 +155,7 @@ class ReflectionMemory:
         if self._clock() < self._rests_until:
             self.tally.memory_recalled("skipped")
             return ()
-        wish = {"query": _sendable(query), "k": self.options.k, "mode": "text"}
+        wish = {"query": _sendable(query), "k": self.options.k, "mode": "hybrid"}
         try:
             async with asyncio.timeout(self.options.recall_seconds):
                 answer = await self._client.post(
@@ -189,7 +189,7 @@ class ReflectionMemory:
                 problem = _told(error)
                 continue
             if answer.is_success:
-                return True
+                return _taken(answer)
             problem = f"it answers {answer.status_code}"
             if answer.status_code not in _BUSY:
                 break
@@ -241,6 +241,18 @@ def _bundle(owner: str, task: str, lesson: Lesson, now: float) -> dict[str, Any]
         "snippets": [],
         "snippet_ids": [_sendable(f"{RECALLED}{each}"[:200]) for each in lesson.recalled],
     }
+
+
+def _taken(answer: httpx2.Response) -> bool:
+    """Return whether a turn was reflected on, as the service says; one that says nothing did."""
+    try:
+        told = answer.json()
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, dict) and told.get("reflected") is False:
+        LOG.warning("the reflection service's gate is closed: see its t3.allow_reflection")
+        return False
+    return True
 
 
 def _sendable(text: str) -> str:

@@ -138,6 +138,15 @@ async def test_a_refusal_is_counted_and_a_busy_service_asked_again(status: int, 
     assert (len(service.asked), counted) == (tries, {"report failed": 1})
 
 
+async def test_a_closed_gate_is_no_memory(caplog: pytest.LogCaptureFixture) -> None:
+    closed = (200, {"reflected": False, "reason": "gate_closed"})
+    with ScriptedReflection(lambda asked: closed).running() as service:
+        async with opened(service.url) as (memory, counted):
+            of(memory).report(LESSON)
+    assert counted == {"report failed": 1}
+    assert "t3.allow_reflection" in caplog.text
+
+
 async def test_a_service_that_is_gone_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     async with opened(DEAD) as (memory, counted):
         of(memory).report(LESSON)
