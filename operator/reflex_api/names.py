@@ -85,6 +85,11 @@ def route_service_name(route: str) -> str:
     return child_name(route)
 
 
+def feedback_name(route: str) -> str:
+    """Return the name of the ConfigMap in which reflex-loop reports about a route."""
+    return f"{route}.feedback"
+
+
 def evidence_name(bakeoff: str) -> str:
     """Return the name of the ConfigMap that holds a bakeoff's evidence."""
     return f"{bakeoff}.evidence"

@@ -89,6 +89,7 @@ class Lookout:
                     gate=checked,
                     breaker=parts.breakers.get(str(target)).view(),
                     excluded=run.excluded.get(target, "attempts_used" if spent else ""),
+                    away=serving.away,
                 )
             )
         cloud = []

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     HIGH_RISK = "high_risk"
     ESCALATED_AFTER_FAILURES = "escalated_after_failures"
     NOT_QUALIFIED = "not_qualified"
+    ROUTE_NOT_SERVING = "route_not_serving"
     CIRCUIT_OPEN = "circuit_open"
     LOCAL_CANNOT_ANSWER = "local_cannot_answer"
     NO_LOCAL_MODEL = "no_local_model"
@@ -58,6 +59,11 @@ _WITHOUT_TRYING_LOCAL = frozenset(
         Reason.HIGH_RISK,
     }
 )
+
+
+def wants_local(reason: Reason) -> bool:
+    """Return whether a decision for this reason looked for a local model first."""
+    return reason not in _WITHOUT_TRYING_LOCAL
 
 
 class RiskFallback(StrEnum):
@@ -91,6 +97,8 @@ class LocalCandidate:
     breaker: BreakerView
     excluded: str = ""
     """Why it cannot answer this request; set after it said so."""
+    away: str = ""
+    """Why no engine of it serves now, by the word of who knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +249,8 @@ def _first_local(
 
 
 def _local_refusal(one: LocalCandidate) -> str:
+    if one.away:
+        return f"{Reason.ROUTE_NOT_SERVING}: {one.away}"
     if not one.gate.passed:
         return f"{Reason.NOT_QUALIFIED}: {one.gate.reason}"
     if one.excluded:
@@ -253,6 +263,8 @@ def _why_no_local(candidates: Sequence[LocalCandidate]) -> Reason:
     if not candidates:
         return Reason.NO_LOCAL_MODEL
     first = candidates[0]
+    if first.away:
+        return Reason.ROUTE_NOT_SERVING
     if not first.gate.passed:
         return Reason.NOT_QUALIFIED
     return Reason.LOCAL_CANNOT_ANSWER if first.excluded else Reason.CIRCUIT_OPEN

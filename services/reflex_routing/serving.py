@@ -10,12 +10,14 @@ from reflex_routing.gate import Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class ServingModel:
-    """A local model that answers now."""
+    """A local model that answers now, or that is known to be away."""
 
     model: str
     endpoint: str
     revision: str
     """Changes with everything that evidence depends on; empty: unknown."""
+    away: str = ""
+    """Why it does not answer now though it is the one that should, such as `Evaluating`."""
 
 
 class LocalModels(Protocol):

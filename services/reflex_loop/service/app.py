@@ -60,6 +60,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     if parts.local is not None:
         await parts.local.start()
+    if parts.routes is not None:
+        await parts.routes.start(parts.router.parts.breakers)
     await parts.workers.start()
     tasks = [
         asyncio.create_task(parts.sink.run()),
@@ -77,6 +79,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if parts.routes is not None:
+            await parts.routes.close()
         if parts.local is not None:
             await parts.local.close()
         await parts.router.close()

@@ -50,6 +50,8 @@ class Bench:
     folder: Path
     limits: ArchiveLimits
     max_resumes: int
+    repaired: Callable[[Result], None] | None = None
+    """Hears of each result."""
 
 
 class Execution:
@@ -140,6 +142,8 @@ class Execution:
             if self._unwanted():
                 self._repair.cancel()
             result = await self._watched(self._repair, left + _SLACK_SECONDS)
+        if bench.repaired is not None:
+            bench.repaired(result)
         await self._conclude(result)
 
     async def _look_back(self) -> Earlier:

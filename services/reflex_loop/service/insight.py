@@ -98,7 +98,7 @@ async def models(request: Request, owner: Owner) -> ModelList:  # noqa: ARG001
     """Return the aliases, the configured local models that serve, and those of the cloud."""
     router_parts = parts_of(request).router.parts
     section = router_parts.section
-    serving = {one.model for one in router_parts.local.serving()}
+    serving = {one.model for one in router_parts.local.serving() if not one.away}
     asleep = set(section.local_models) - serving
     return ModelList(
         data=[
@@ -130,6 +130,9 @@ async def readyz(request: Request, response: Response) -> HealthView:
         "sandbox": parts.workers.sandboxes(),
         "process": "draining" if parts.workers.draining else "ok",
     }
+    if parts.routes is not None:
+        # For people: without its routes the service works as one that has none.
+        checks |= {f"route {name}": words for name, words in parts.routes.standing().items()}
     ready = checks["database"] == checks["process"] == "ok"
     if not ready:
         response.status_code = 503

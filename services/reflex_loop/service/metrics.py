@@ -96,6 +96,18 @@ class ServiceMetrics:
             ["outcome"],
             registry=registry,
         )
+        self._routes = Gauge(
+            "reflex_loop_route",
+            "1 when it is so, of a ReflexRoute: it can be read, serves, its model is qualified.",
+            ["route", "is"],
+            registry=registry,
+        )
+        self._words = Counter(
+            "reflex_loop_route_feedback",
+            "Writes of the word about a ReflexRoute: written, conflict, failed.",
+            ["route", "result"],
+            registry=registry,
+        )
 
     def memory_reported(self, outcome: str) -> None:
         """Count a repair that was to be remembered; see `adapters.memory`."""
@@ -126,6 +138,16 @@ class ServiceMetrics:
     def request(self, route: str, method: str, status: int) -> None:
         """Count a request by its route's template."""
         self._requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
+
+    def route(self, route: str, *, readable: bool, serving: bool, qualified: bool) -> None:
+        """Show what a ReflexRoute says."""
+        shown = {"readable": readable, "serving": serving, "qualified": qualified}
+        for name, so in shown.items():
+            self._routes.labels(route, name).set(1 if so else 0)
+
+    def feedback(self, route: str, ending: str) -> None:
+        """Count a write of the word about a ReflexRoute."""
+        self._words.labels(route, ending).inc()
 
     def chat(self, change: int) -> None:
         """Count a chat completion that begins (1) or ends (-1)."""

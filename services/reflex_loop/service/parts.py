@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
@@ -22,6 +23,9 @@ from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.router import Router
 from reflex_service.keys import KeyBook, KeyRing
 from reflex_service.rates import Rate
+
+if TYPE_CHECKING:
+    from reflex_loop.adapters.routes.watch import RouteWatch
 
 
 class Places:
@@ -55,6 +59,7 @@ class Parts:
     sink: SqlDecisions
     router: Router
     local: PolledModels | None
+    routes: "RouteWatch | None"
     workers: Workers
     feed: Feed
     metrics: ServiceMetrics

@@ -1,6 +1,7 @@
 """What the service is told at start: `REFLEX_LOOP__` and the field's name in capitals."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -13,6 +14,7 @@ from reflex_loop.service.errors import StartError
 
 PREFIX: Final = "REFLEX_LOOP__"
 MIB: Final = 1024 * 1024
+_ROUTE: Final = "[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -82,6 +84,10 @@ class ServiceSettings(BaseSettings):
     ping_seconds: Seconds = 15.0
     """Silence after which an event stream says that it is alive."""
     models_poll_seconds: Seconds = 5.0
+    routes: str = ""
+    """ReflexRoutes behind local models, by endpoint: `local=coder,other=fast`; empty: none."""
+    routes_namespace: str = ""
+    """Where they are; empty: the namespace of this process's pod."""
 
     keep_repairs: int = Field(default=1000, ge=1, le=1_000_000)
     keep_days: float = Field(default=7.0, gt=0, le=3650)
@@ -94,6 +100,12 @@ class ServiceSettings(BaseSettings):
             parse(value)
         except ValueError as error:
             raise ValueError("wanted a number and a span, such as 60/minute") from error
+        return value
+
+    @field_validator("routes")
+    @classmethod
+    def _are_routes(cls, value: str) -> str:
+        _routes(value)
         return value
 
     @field_validator("listen")
@@ -130,10 +142,27 @@ class ServiceSettings(BaseSettings):
         return host.strip("[]"), int(port)
 
     @property
+    def route_of(self) -> dict[str, str]:
+        """Return the name of the ReflexRoute behind each endpoint that has one."""
+        return _routes(self.routes)
+
+    @property
     def url(self) -> str:
         """Return the database's URL; it may hold a password."""
         given = self.database_url.get_secret_value()
         return given or f"sqlite:///{self.data_dir.resolve() / 'reflex.db'}"
+
+
+def _routes(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        endpoint, equals, route = (each.strip() for each in part.partition("="))
+        if not (endpoint and equals and re.fullmatch(_ROUTE, route)) or endpoint in found:
+            raise ValueError("wanted ENDPOINT=ROUTE,…, each endpoint once, such as local=coder")
+        if route in found.values():
+            raise ValueError(f"{route} is named twice: one endpoint leads to a route's Service")
+        found[endpoint] = route
+    return found
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> ServiceSettings:  # noqa: ANN401

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import os
+import socket
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
@@ -17,6 +19,7 @@ from reflex_loop.adapters.sandboxes import LocalSandboxes, SandboxPool
 from reflex_loop.service.archive import ArchiveLimits
 from reflex_loop.service.database import Database
 from reflex_loop.service.decisions import SqlDecisions
+from reflex_loop.service.errors import StartError
 from reflex_loop.service.execution import Bench
 from reflex_loop.service.factory import RepairFactory, RoutedRepairs
 from reflex_loop.service.feed import Feed
@@ -32,6 +35,9 @@ from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.config_file import Loaded
 from reflex_service.keys import KeyBook, KeyRing
 from reflex_service.rates import Rate
+
+if TYPE_CHECKING:
+    from reflex_loop.adapters.routes.watch import RouteWatch
 
 LOG: Final = logging.getLogger("reflex.service")
 _STALE_POLLS: Final = 6.0
@@ -80,13 +86,15 @@ def assemble(
             stale=settings.models_poll_seconds * _STALE_POLLS,
             clock=time.monotonic,
         )
+    routes = route_watch(settings, loaded, metrics) if poll_models else None
     budgets = SqlBudgetStore(settings.url)
     router = open_router(
         loaded,
         registry=registry,
         store=budgets,
-        local=local,
-        sinks=(sink,),
+        local=routes.models(local) if routes and local else local,
+        sinks=(sink, routes) if routes else (sink,),
+        listeners=(routes.breaker,) if routes else (),
         environ=environ,
     )
     store = RepairStore(database, time.time)
@@ -105,6 +113,7 @@ def assemble(
         # A tree that fitted when it came also fits when it is unpacked with what was changed.
         limits=replace(limits, bytes=2 * limits.bytes, entries=2 * limits.entries),
         max_resumes=settings.max_resumes,
+        repaired=routes.repaired if routes else None,
     )
     workers = Workers(
         bench,
@@ -122,6 +131,7 @@ def assemble(
         sink=sink,
         router=router,
         local=local,
+        routes=routes,
         workers=workers,
         feed=feed,
         metrics=metrics,
@@ -158,6 +168,38 @@ def memory_of(
         k=settings.memory_k,
     )
     return ReflectionMemory(options, key_of=keys.key, tally=metrics)
+
+
+def route_watch(
+    settings: ServiceSettings, loaded: Loaded, metrics: ServiceMetrics
+) -> "RouteWatch | None":
+    """Return what follows the routes that the settings name; None: they name none.
+
+    Raises:
+        StartError: one belongs to an endpoint that has no local model.
+    """
+    section, named = loaded.reflex, settings.route_of
+    if not named:
+        return None
+    ours = {section.endpoint_of(model) for model in section.local_models}
+    for endpoint in named:
+        if endpoint not in ours:
+            raise StartError(
+                f"error: REFLEX_LOOP__ROUTES: {endpoint} is the endpoint of no local model; these"
+                f" are: {', '.join(sorted(ours))}"
+            )
+    # Only here: a service without a cluster needs no cluster client.
+    from reflex_loop.adapters.routes.watch import RouteWatch
+
+    return RouteWatch(
+        named,
+        namespace=settings.routes_namespace,
+        section=section,
+        replica=socket.gethostname(),
+        metrics=metrics,
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+    )
 
 
 def sandboxes(settings: ServiceSettings, scratch: Path) -> SandboxPool:

@@ -1,7 +1,6 @@
 """What can go wrong with sandboxes in pods.
 
-PodError > ApiError > ApiConflictError (somebody was faster), ApiGoneError (not there)
-         > AgentError (the agent refused), AgentLostError (the pod ended or cannot be reached)
+PodError > AgentError (the agent refused), AgentLostError (the pod ended or cannot be reached)
          > DependenciesError (the crates could not be fetched)
 """
 
@@ -10,26 +9,6 @@ from reflex_runner.errors import RunnerError
 
 class PodError(RunnerError):
     """Base of what this package raises."""
-
-
-class ApiError(PodError):
-    """The API server refused, or did not answer.
-
-    Attributes:
-        status: its HTTP code; 0 when there was no answer.
-    """
-
-    def __init__(self, message: str, *, status: int = 0) -> None:
-        self.status = status
-        super().__init__(message)
-
-
-class ApiConflictError(ApiError):
-    """The pod is not any more what it was taken for."""
-
-
-class ApiGoneError(ApiError):
-    """There is no such pod."""
 
 
 class AgentError(PodError):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from reflex_loop.adapters.kube.errors import ApiError
 from reflex_loop.adapters.pods.api import Pod, PodApi
-from reflex_loop.adapters.pods.errors import ApiError
 from reflex_loop.adapters.pods.podview import PodView, view
 
 _log = logging.getLogger(__name__)

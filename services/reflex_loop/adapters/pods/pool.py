@@ -18,14 +18,13 @@ from typing import IO, Any, Final
 import aiohttp
 from kubernetes.aio.client import Configuration
 
+from reflex_loop.adapters.kube.api import connect
+from reflex_loop.adapters.kube.errors import ApiConflictError, ApiError, ApiGoneError
 from reflex_loop.adapters.pods.agent import Agent
-from reflex_loop.adapters.pods.api import PodApi, connect
+from reflex_loop.adapters.pods.api import PodApi
 from reflex_loop.adapters.pods.dependencies import DependencyStore, Fetch
 from reflex_loop.adapters.pods.errors import (
     AgentLostError,
-    ApiConflictError,
-    ApiError,
-    ApiGoneError,
     DependenciesError,
     PodError,
 )
@@ -233,7 +232,7 @@ class PodPool:
                 try:
                     if claimed := await self._try(pod, repair, seconds):
                         return claimed
-                except PodError as error:
+                except (ApiError, PodError) as error:
                     trouble = str(error)
                     _log.warning("could not claim sandbox %s: %s", pod.name, error)
             left = deadline - loop.time()
