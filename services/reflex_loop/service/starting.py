@@ -33,6 +33,7 @@ from reflex_loop.service.workers import Workers
 from reflex_routing.assembly import open_router
 from reflex_routing.budget_sql import SqlBudgetStore
 from reflex_routing.config_file import Loaded
+from reflex_routing.serving import ConfiguredModels
 from reflex_service.keys import KeyBook, KeyRing
 from reflex_service.rates import Rate
 
@@ -86,13 +87,14 @@ def assemble(
             stale=settings.models_poll_seconds * _STALE_POLLS,
             clock=time.monotonic,
         )
-    routes = route_watch(settings, loaded, metrics) if poll_models else None
+    routes = route_watch(settings, loaded, metrics)
+    engines = local or ConfiguredModels(loaded.reflex)
     budgets = SqlBudgetStore(settings.url)
     router = open_router(
         loaded,
         registry=registry,
         store=budgets,
-        local=routes.models(local) if routes and local else local,
+        local=routes.models(engines) if routes else engines,
         sinks=(sink, routes) if routes else (sink,),
         listeners=(routes.breaker,) if routes else (),
         environ=environ,

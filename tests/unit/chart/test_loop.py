@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reflex_api.names import FIELD_MANAGER, LABEL_FEEDBACK, LABEL_MANAGED_BY, feedback_name
 from reflex_loop.adapters.pods.podview import CARGO_ANNOTATION, KIND_LABEL, PORT, STATE_LABEL
 from reflex_loop.service.settings import PREFIX, ServiceSettings, load_settings
 from reflex_routing.config_file import load
@@ -116,6 +117,30 @@ def test_the_service_may_only_claim_follow_and_delete_pods(chart: Chart) -> None
         if subject["name"] == "reflex-loop"
     ]
     assert binding["metadata"]["namespace"] == "reflex-runners"
+
+
+ROUTES = {"local": "coder", "other": "fast"}
+
+
+def test_the_service_is_told_its_routes_and_may_read_them_and_speak_of_them(chart: Chart) -> None:
+    manifests = rendered(chart, routes=ROUTES)
+    settings = load_settings(variables(named(manifests, "Deployment", "reflex-loop")))
+    assert (settings.route_of, settings.routes_namespace) == (ROUTES, "models")
+    role = named(manifests, "Role", "reflex-loop-routes")
+    assert role["metadata"]["namespace"] == "models"
+    # No list, nothing of another route, and no create: it would be the right to make evidence.
+    assert grants(role) == {
+        ("reflexstack.dev", "reflexroutes", "coder"): {"get", "watch"},
+        ("reflexstack.dev", "reflexroutes", "fast"): {"get", "watch"},
+        ("", "configmaps", "coder.feedback"): {"get", "patch"},
+        ("", "configmaps", "fast.feedback"): {"get", "patch"},
+    }
+    for route in ROUTES.values():
+        labels = named(manifests, "ConfigMap", feedback_name(route))["metadata"]["labels"]
+        assert labels[LABEL_FEEDBACK] == route
+        assert labels[LABEL_MANAGED_BY] == FIELD_MANAGER
+    roles = {one["metadata"]["name"] for one in of_kind(rendered(chart), "Role")}
+    assert "reflex-loop-routes" not in roles
 
 
 @pytest.mark.parametrize("database", ["", "postgres"])

@@ -23,6 +23,7 @@ OPEN = {
     "resources.limits",
     "loop.config",
     "loop.prices",
+    "loop.routes",
     "loop.prices.models",
     "loop.nodeSelector",
     "loop.podAnnotations",

@@ -10,7 +10,12 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reflex_api.evidence import EvidenceInputs, evidence_key
-from reflex_api.names import ANNOTATION_EVIDENCE, LABEL_BAKEOFF, LABEL_EVIDENCE_OF
+from reflex_api.names import (
+    ANNOTATION_EVIDENCE,
+    LABEL_BAKEOFF,
+    LABEL_EVIDENCE_OF,
+    evidence_name,
+)
 from reflex_api.route_status import Eligibility
 from reflex_api.verdict import Judgement, Verdict
 from reflex_operator.manifest import Manifest
@@ -88,6 +93,9 @@ def read(manifest: Manifest) -> Evidence | None:
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     data = manifest.get("data") or {}
     if not manifest.get("immutable") or LABEL_EVIDENCE_OF not in labels:
+        return None
+    if metadata["name"] != evidence_name(labels.get(LABEL_BAKEOFF, "")):
+        # A right to change one ConfigMap by name is no right to make evidence of it.
         return None
     try:
         note = EvidenceNote.model_validate_json(annotations.get(ANNOTATION_EVIDENCE, ""))

@@ -288,6 +288,15 @@ def test_what_is_no_evidence_counts_for_nothing(change: Manifest) -> None:
     assert read({**world.evidence[0], **change}) is None
 
 
+def test_another_config_map_cannot_be_made_evidence() -> None:
+    """reflex-loop may change one by name: that must be no right to qualify a model."""
+    world = world_with_evidence()
+    forged = copy.deepcopy(world.evidence[0])
+    assert read(forged) is not None
+    forged["metadata"]["name"] = "r.feedback"
+    assert read(forged) is None
+
+
 def test_inputs_that_do_not_make_the_key_are_no_evidence() -> None:
     world = world_with_evidence()
     manifest = copy.deepcopy(world.evidence[0])
