@@ -1,10 +1,9 @@
-"""Writes memories into a store: `python -m memory_writer FILE AGENT FIRST COUNT`.
+"""Writes memories into a store: `python -m memory_writer URL AGENT FIRST COUNT`.
 
 Prints the number of each turn once its memory is kept.
 """
 
 import sys
-from pathlib import Path
 
 from reflection_turns import reflector, turn
 from reflex_reflection.step import Turn
@@ -12,9 +11,9 @@ from reflex_reflection.store.database import Database
 from reflex_reflection.store.memories import Memories
 
 
-def main(file: Path, agent: str, first: int, count: int) -> None:
+def main(url: str, agent: str, first: int, count: int) -> None:
     """Reflect on turns, each with a memory of its own."""
-    memories = Memories(Database(file), now=lambda: 0.0)
+    memories = Memories(Database(url), now=lambda: 0.0)
     writer = reflector(sink=memories)
     for number in range(first, first + count):
         outcome = writer.after_turn(Turn(bundle=turn(f"turn {number}", number=number, agent=agent)))
@@ -26,4 +25,4 @@ def main(file: Path, agent: str, first: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,5 +1,5 @@
 """ReflectionError > ConfigError, BundleError, PlanError, FixturesDisabledError,
-FixtureMissingError, LogError, StoreError.
+FixtureMissingError, LogError, StoreError (> ImportFileError).
 
 A turn never sees one of them: `step` turns each into a reason (`reflect_error:<type>`), so the
 names of the types are part of the log's format.
@@ -56,3 +56,7 @@ class LogError(ReflectionError):
 
 class StoreError(ReflectionError):
     """The store cannot be opened, or what was asked of it makes no sense."""
+
+
+class ImportFileError(StoreError):
+    """A line of an import is no memory; nothing of the file was taken."""

@@ -43,10 +43,16 @@ class LogRecord:
 
 
 class LogFile:
-    """Appends whole lines; safe for several processes on one file system."""
+    """Appends whole lines; safe for several processes on one file system.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        keep_bytes: a file of this size is kept as `<name>.1` and begun anew; None: it grows.
+    """
+
+    def __init__(self, path: Path, *, keep_bytes: int | None = None) -> None:
         self._path = path
+        self._keep = keep_bytes
 
     def append(self, lines: Iterable[bytes]) -> None:
         """Write the lines together, or none of them; the file is made by the first.
@@ -63,9 +69,8 @@ class LogFile:
             raise LogError(f"{self._path}: cannot be written: {error.strerror}") from error
 
     def _append(self, data: bytes) -> None:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = self._open()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # let go of by close
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 data = b"\n" + data  # somebody was killed in the middle of a line
@@ -78,3 +83,28 @@ class LogFile:
                 raise
         finally:
             os.close(descriptor)
+
+    def _open(self) -> int:
+        """Return the file, held by us alone until it is closed."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        while True:
+            descriptor = os.open(self._path, flags, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # let go of by close
+                if self._keep is None:
+                    return descriptor
+                if _is_at(self._path, descriptor):  # nobody moved it while we waited
+                    if os.fstat(descriptor).st_size < self._keep:
+                        return descriptor
+                    self._path.replace(self._path.with_name(self._path.name + ".1"))
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -22,11 +23,21 @@ async def into_file(request: Request, target: Path, *, limit: int, seconds: floa
         TooLargeError: it has more than `limit` bytes; no more than that was read.
         UploadTimeoutError: it took longer than `seconds`, or paused for a tenth of that.
     """
-    digest = hashlib.sha256()
     with target.open("xb") as file:
-        async for piece in _pieces(request, limit=limit, seconds=seconds):
-            digest.update(piece)
-            file.write(piece)
+        return await into_open(request, file, limit=limit, seconds=seconds)
+
+
+async def into_open(request: Request, file: IO[bytes], *, limit: int, seconds: float) -> str:
+    """Write the body into an open file as it comes; return the SHA-256 of it in hex.
+
+    Raises:
+        TooLargeError: see `into_file`.
+        UploadTimeoutError: see `into_file`.
+    """
+    digest = hashlib.sha256()
+    async for piece in _pieces(request, limit=limit, seconds=seconds):
+        digest.update(piece)
+        file.write(piece)
     return digest.hexdigest()
 
 

@@ -1,16 +1,14 @@
 """What the service is told at start: `REFLEX_LOOP__` and the field's name in capitals."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from limits import parse
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from reflex_loop.service.errors import StartError
+from reflex_service.settings import AddressText, RateText, address, read_settings
 
 PREFIX: Final = "REFLEX_LOOP__"
 MIB: Final = 1024 * 1024
@@ -25,7 +23,7 @@ class ServiceSettings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
-    listen: str = "127.0.0.1:8080"
+    listen: AddressText = "127.0.0.1:8080"
     """`host:port`; port 0 takes a free one, which is logged."""
     data_dir: Path = Path("/var/lib/reflex")
     """For the database file, uploads and workspaces."""
@@ -59,9 +57,9 @@ class ServiceSettings(BaseSettings):
     listeners: int = Field(default=256, ge=1, le=10_000)
     """Open event streams."""
     connections: int = Field(default=1000, ge=8, le=100_000)
-    rate: str = "1200/minute"
+    rate: RateText = "1200/minute"
     """Requests of one key, in one process."""
-    repair_rate: str = "60/minute"
+    repair_rate: RateText = "60/minute"
     """New repairs of one key, in one process."""
 
     memory_url: str = ""
@@ -93,27 +91,10 @@ class ServiceSettings(BaseSettings):
     keep_days: float = Field(default=7.0, gt=0, le=3650)
     keep_decisions: int = Field(default=100_000, ge=100, le=100_000_000)
 
-    @field_validator("rate", "repair_rate")
-    @classmethod
-    def _is_a_rate(cls, value: str) -> str:
-        try:
-            parse(value)
-        except ValueError as error:
-            raise ValueError("wanted a number and a span, such as 60/minute") from error
-        return value
-
     @field_validator("routes")
     @classmethod
     def _are_routes(cls, value: str) -> str:
         _routes(value)
-        return value
-
-    @field_validator("listen")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65_535:
-            raise ValueError("wanted host:port, such as 0.0.0.0:8080")
         return value
 
     @field_validator("memory_url")
@@ -138,8 +119,7 @@ class ServiceSettings(BaseSettings):
     @property
     def address(self) -> tuple[str, int]:
         """Return host and port."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return address(self.listen)
 
     @property
     def route_of(self) -> dict[str, str]:
@@ -171,21 +151,4 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Ser
     Raises:
         StartError: with a line for every variable that is wrong or unknown.
     """
-    environ = os.environ if environ is None else environ
-    mine = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX)
-    }
-    unknown = [name for name in mine if name not in ServiceSettings.model_fields]
-    wrong = [f"  {PREFIX}{name.upper()}: no such setting" for name in sorted(unknown)]
-    values = {name: value for name, value in mine.items() if name not in unknown} | given
-    try:
-        found = ServiceSettings.model_validate(values)
-    except ValidationError as error:
-        for each in error.errors(include_input=False, include_url=False):
-            where = f"{PREFIX}{str(each['loc'][0]).upper()}" if each["loc"] else "together"
-            wrong.append(f"  {where}: {each['msg'].removeprefix('Value error, ')}")
-    if wrong:
-        raise StartError("error: the settings are wrong\n" + "\n".join(wrong))
-    return found
+    return read_settings(ServiceSettings, PREFIX, environ, **given)

@@ -1,33 +1,26 @@
 """Writes, lists and deletes the memories of owners."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    RowMapping,
-    and_,
-    func,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)  # fmt: skip
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from reflex_reflection import embedding
+from reflex_reflection.document import MAX_AGENT
+from reflex_reflection.errors import StoreError
 from reflex_reflection.ids import content_hash
+from reflex_reflection.store import owners, reading
+from reflex_reflection.store import words as index
 from reflex_reflection.store.database import Database
-from reflex_reflection.store.rows import Memory, memory_of, seconds_of
-from reflex_reflection.store.tables import AUDIT, EVIDENCE, MEMORIES, WORDS
+from reflex_reflection.store.forgetting import audit, evict, expire, forget, live
+from reflex_reflection.store.rows import Memory, Seen, seconds_of
+from reflex_reflection.store.tables import AUDIT, EVIDENCE, MEMORIES
 from reflex_reflection.text import storable, words
 from reflex_reflection.writer import MemoryRow
 
 MAX_EVIDENCE: Final = 100
 """Turns that are named for one memory; later ones are counted only."""
-_PAGE: Final = 500
 
 
 class Memories:
@@ -37,14 +30,19 @@ class Memories:
         database: where they are.
         now: the time in seconds since 1970; for expiry and the audit, never for what is kept.
         ttl_seconds: after which a memory is not found any more; None: never.
+        owner: whose memories are added; None: those of the turn's agent.
+        most: of one owner; the oldest by their own time make room. None: no limit.
     """
 
     def __init__(
-        self, database: Database, *, now: Callable[[], float], ttl_seconds: float | None = None
-    ) -> None:
+        self, database: Database, *, now: Callable[[], float], ttl_seconds: float | None = None,
+        owner: str | None = None, most: int | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._now = now
         self._ttl = ttl_seconds
+        self._owner = owner
+        self._most = most
 
     def add(self, row: MemoryRow) -> bool:
         """Keep a memory in one transaction, with its evidence and a line of the audit.
@@ -59,65 +57,119 @@ class Memories:
             StoreError: its time is no time.
             SQLAlchemyError: nothing was kept.
         """
-        now = self._now()
-        entry = row.entry
-        owner, name, said = storable(entry.owner), storable(row.id), storable(entry.text)
-        digest = content_hash(said)
+        entry, evidence = row.entry, row.evidence
+        memory = Memory(
+            seq=0,
+            owner=storable(entry.owner if self._owner is None else self._owner),
+            agent=storable(entry.owner),
+            id=storable(row.id),
+            ts=entry.ts,
+            kind=entry.kind,
+            tags=entry.tags,
+            text=storable(entry.text),
+            vector=entry.vec_full,
+            seen=1,
+        )
+        seen = Seen(
+            memory_id=memory.id,
+            turn_id=evidence.turn_id,
+            input_sha256=evidence.input_sha256,
+            snippet_ids=evidence.snippet_ids,
+        )
+        with self._database.write() as db:
+            return self.put(db, memory, (seen,), actor="turn")
+
+    def put_all(self, memories: Sequence[Memory], *, actor: str) -> int:
+        """Keep memories with their evidence in one transaction; return how many are new.
+
+        Raises:
+            StoreError: the time of one is no time; nothing was kept.
+        """
+        if not memories:
+            return 0
+        with self._database.write() as db:
+            return sum(self.put(db, one, one.evidence, actor=actor) for one in memories)
+
+    def put(
+        self, db: Connection, memory: Memory, evidence: tuple[Seen, ...], *, actor: str
+    ) -> bool:
+        """Keep a memory in the caller's transaction; see `add`. Texts are storable.
+
+        Raises:
+            StoreError: its time is no time, or a name is too long.
+        """
+        now, owner, name = self._now(), memory.owner, memory.id
+        if max(len(owner), len(memory.agent)) > MAX_AGENT:
+            raise StoreError(f"owner and agent have {MAX_AGENT} letters at most")
+        digest = content_hash(memory.text)
+        length = sum(1 for _ in words(memory.text))
         values = {
-            "owner": owner, "id": name, "ts": entry.ts, "ts_seconds": seconds_of(entry.ts),
-            "kind": entry.kind, "tags": json.dumps(list(entry.tags)), "text": said,
-            "content_sha256": digest, "seen": 1, "created_at": now,
-            "vector": None if entry.vec_full is None else embedding.pack(entry.vec_full),
-            "vector_model": None if entry.vec_full is None else embedding.MODEL,
+            "owner": owner, "agent": memory.agent, "id": name,
+            "ts": memory.ts, "ts_seconds": seconds_of(memory.ts),
+            "kind": memory.kind, "tags": json.dumps(list(memory.tags)), "text": memory.text,
+            "content_sha256": digest, "words": length,
+            "vector": None if memory.vector is None else embedding.pack(memory.vector),
+            "seen": memory.seen, "created_at": now,
             "expires_at": None if self._ttl is None else now + self._ttl,
         }  # fmt: skip
-        with self._database.write() as db:
-            if _made_before(db, owner, name):
-                return False
-            expire(db, now, owner)
-            same = (MEMORIES.c.owner == owner) & (MEMORIES.c.content_sha256 == digest)
-            known = db.scalar(select(MEMORIES.c.seq).where(same, MEMORIES.c.deleted_at.is_(None)))
-            if known is None:
-                made = insert(MEMORIES).values(values).returning(MEMORIES.c.seq)
-                seq = db.execute(made).scalar_one()
-                _index(db, seq, owner, said)
-            else:
-                seq = known
-                again = {"seen": MEMORIES.c.seen + 1, "expires_at": values["expires_at"]}
-                db.execute(update(MEMORIES).where(MEMORIES.c.seq == seq).values(again))
-            _witness(db, seq, name, row)
-            audit(db, now, owner, "turn", "add" if known is None else "repeat", name, digest)
+        owners.hold(db, owner)
+        if _made_before(db, owner, name):
+            return False
+        expire(db, now, owner)
+        same = (MEMORIES.c.owner == owner) & (MEMORIES.c.content_sha256 == digest)
+        known = db.scalar(select(MEMORIES.c.seq).where(same, MEMORIES.c.deleted_at.is_(None)))
+        if known is None:
+            made = insert(MEMORIES).values(values).returning(MEMORIES.c.seq)
+            seq = db.execute(made).scalar_one()
+            index.add(db, seq, owner, memory.text)
+            owners.change(db, owner, memories=1, words=length)
+        else:
+            seq = known
+            again = {"seen": MEMORIES.c.seen + memory.seen, "expires_at": values["expires_at"]}
+            db.execute(update(MEMORIES).where(MEMORIES.c.seq == seq).values(again))
+        _witness(db, seq, evidence)
+        audit(db, now, owner, actor, "add" if known is None else "repeat", name, digest)
+        if self._most is not None:
+            evict(db, now, owner, most=self._most)
         return known is None
 
     def get(self, owner: str, memory_id: str) -> Memory | None:
         """Return a memory with its evidence, None where the owner has none of this id."""
+        mine = self._live(owner) & (MEMORIES.c.id == storable(memory_id))
         with self._database.read() as db:
-            live = self._live(owner) & (MEMORIES.c.id == storable(memory_id))
-            row = db.execute(select(MEMORIES).where(live)).mappings().one_or_none()
-            return None if row is None else memory_of(row, _evidence(db, row["seq"]))
+            return next(iter(reading.chosen(db, mine, order=())), None)
 
     def page(self, owner: str, *, after: int = 0, limit: int = 100) -> list[Memory]:
         """Return memories in the order of writing, after the one with this `seq`."""
+        mine = self._live(owner) & (MEMORIES.c.seq > after)
         with self._database.read() as db:
-            chosen = select(MEMORIES).where(self._live(owner), MEMORIES.c.seq > after)
-            rows = db.execute(chosen.order_by(MEMORIES.c.seq).limit(limit)).mappings().all()
-            return [memory_of(row, _evidence(db, row["seq"])) for row in rows]
+            return reading.chosen(db, mine, order=(MEMORIES.c.seq,), limit=limit)
 
-    def export(self, owner: str) -> Iterator[bytes]:
-        """Yield each memory of the owner as a line of JSON (NDJSON)."""
-        after = 0
-        while page := self.page(owner, after=after, limit=_PAGE):
-            for memory in page:
-                line = json.dumps(memory.to_json(), ensure_ascii=False)
-                yield line.encode("utf-8", "backslashreplace") + b"\n"
-            after = page[-1].seq
+    def newest(self, owner: str, *, after: str | None = None, limit: int = 100) -> list[Memory]:
+        """Return memories, the newest by their own time first, equals by id.
+
+        Args:
+            owner: whose.
+            after: the id of a memory behind which to go on; it may be deleted by now.
+            limit: how many at most.
+
+        Raises:
+            KeyError: the owner never had the memory `after`, or it is purged.
+        """
+        mine = self._live(owner)
+        with self._database.read() as db:
+            if after is not None:
+                mine &= _behind(db, owner, storable(after))
+            order = (MEMORIES.c.ts_seconds.desc(), MEMORIES.c.id)
+            return reading.chosen(db, mine, order=order, limit=limit)
 
     def delete(self, owner: str, memory_id: str, *, actor: str) -> bool:
         """Delete a memory: it is not found any more, and purged later; returns if there was one."""
         now = self._now()
         with self._database.write() as db:
-            live = self._live(owner) & (MEMORIES.c.id == storable(memory_id))
-            row = db.execute(select(MEMORIES).where(live)).mappings().one_or_none()
+            owners.hold(db, storable(owner))
+            mine = self._live(owner) & (MEMORIES.c.id == storable(memory_id))
+            row = db.execute(select(MEMORIES).where(mine)).mappings().one_or_none()
             if row is None:
                 return False
             forget(db, now, row, actor=actor, action="delete")
@@ -133,7 +185,7 @@ class Memories:
                     func.coalesce(func.sum(func.length(MEMORIES.c.text)), 0),
                 ).where(self._live(owner))
             ).one()
-            return {"memories": count, "seen": seen, "characters": size}
+            return {"memories": count, "seen": int(seen), "characters": size}
 
     def history(self, owner: str) -> list[tuple[str, str, str]]:
         """Return (actor, action, id) of every change to the owner's memories, oldest first."""
@@ -146,80 +198,36 @@ class Memories:
         return live(owner, self._now())
 
 
-def live(owner: str, now: float) -> ColumnElement[bool]:
-    """Return the condition of an owner's memories that are neither deleted nor expired."""
-    return and_(
-        MEMORIES.c.owner == storable(owner),
-        MEMORIES.c.deleted_at.is_(None),
-        or_(MEMORIES.c.expires_at.is_(None), MEMORIES.c.expires_at > now),
-    )
-
-
-def expire(db: Connection, now: float, owner: str | None = None) -> int:
-    """Delete what is past its time, of one owner or of all; return how many."""
-    past = MEMORIES.c.deleted_at.is_(None) & (MEMORIES.c.expires_at <= now)
-    if owner is not None:
-        past &= MEMORIES.c.owner == owner
-    rows = db.execute(select(MEMORIES).where(past)).mappings().all()
-    for row in rows:
-        forget(db, now, row, actor="retention", action="expire")
-    return len(rows)
-
-
-def forget(db: Connection, now: float, row: RowMapping, *, actor: str, action: str) -> None:
-    """Mark a memory as deleted, take it out of the index, and write the audit."""
-    seq = row["seq"]
-    db.execute(update(MEMORIES).where(MEMORIES.c.seq == seq).values(deleted_at=now))
-    db.execute(text(f"DELETE FROM {WORDS} WHERE rowid = :seq"), {"seq": seq})  # noqa: S608
-    audit(db, now, row["owner"], actor, action, row["id"], row["content_sha256"])
-
-
-def audit(
-    db: Connection, now: float, owner: str, actor: str, action: str, name: str, digest: str
-) -> None:
-    """Write who did what to which memory; what it said is not in it."""
-    db.execute(
-        insert(AUDIT).values(
-            at=now, owner=owner, actor=storable(actor), action=action, memory_id=name,
-            content_sha256=digest,
-        )
-    )  # fmt: skip
-
-
 def _made_before(db: Connection, owner: str, name: str) -> bool:
     """Return whether this very memory of this turn was written or counted before."""
     own = select(MEMORIES.c.seq).where(MEMORIES.c.owner == owner)
     if db.scalar(own.where(MEMORIES.c.id == name)) is not None:
         return True
-    made = select(EVIDENCE.c.memory).where(EVIDENCE.c.memory_id == name)
-    return db.scalar(made.where(EVIDENCE.c.memory.in_(own))) is not None
+    made = select(EVIDENCE.c.memory).join(MEMORIES, MEMORIES.c.seq == EVIDENCE.c.memory)
+    mine = (EVIDENCE.c.memory_id == name) & (MEMORIES.c.owner == owner)
+    return db.scalar(made.where(mine).limit(1)) is not None
 
 
-def _index(db: Connection, seq: int, owner: str, said: str) -> None:
-    values = {"seq": seq, "owner": owner_word(owner), "words": " ".join(words(said))}
-    db.execute(
-        text(f"INSERT INTO {WORDS} (rowid, owner, words) VALUES (:seq, :owner, :words)"),  # noqa: S608
-        values,
+def _behind(db: Connection, owner: str, name: str) -> ColumnElement[bool]:
+    mine = (MEMORIES.c.owner == storable(owner)) & (MEMORIES.c.id == name)
+    last = db.execute(select(MEMORIES.c.ts_seconds).where(mine)).scalar_one_or_none()
+    if last is None:
+        raise KeyError(name)
+    at = MEMORIES.c.ts_seconds
+    return or_(at < last, and_(at == last, MEMORIES.c.id > name))
+
+
+def _witness(db: Connection, seq: int, evidence: tuple[Seen, ...]) -> None:
+    """Name the turns that made a memory, as far as there is room."""
+    held = set(
+        db.scalars(select(EVIDENCE.c.memory_id).where(EVIDENCE.c.memory == seq).limit(MAX_EVIDENCE))
     )
-
-
-def owner_word(owner: str) -> str:
-    """Return an owner's name as one word, so that the index itself keeps owners apart."""
-    return "o" + content_hash(owner)
-
-
-def _witness(db: Connection, seq: int, name: str, row: MemoryRow) -> None:
-    known = select(func.count()).select_from(EVIDENCE).where(EVIDENCE.c.memory == seq)
-    if (db.scalar(known) or 0) < MAX_EVIDENCE:
-        db.execute(
-            insert(EVIDENCE).values(
-                memory=seq, memory_id=name, turn_id=row.evidence.turn_id,
-                input_sha256=row.evidence.input_sha256,
-                snippet_ids=json.dumps(list(row.evidence.snippet_ids)),
-            )
-        )  # fmt: skip
-
-
-def _evidence(db: Connection, seq: int) -> Sequence[RowMapping]:
-    chosen = select(EVIDENCE).where(EVIDENCE.c.memory == seq)
-    return db.execute(chosen.order_by(EVIDENCE.c.turn_id, EVIDENCE.c.memory_id)).mappings().all()
+    for one in evidence:
+        if len(held) < MAX_EVIDENCE and one.memory_id not in held:
+            held.add(one.memory_id)
+            db.execute(
+                insert(EVIDENCE).values(
+                    memory=seq, memory_id=one.memory_id, turn_id=one.turn_id,
+                    input_sha256=one.input_sha256, snippet_ids=json.dumps(list(one.snippet_ids)),
+                )
+            )  # fmt: skip

@@ -1,10 +1,16 @@
 """The order of what was found: by score, then by id; or by score and difference."""
 
+import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
 
 from reflex_reflection.store.rows import Memory
 from reflex_reflection.text import words
+
+_FUSION: Final = 60
+"""Of reciprocal rank fusion: how little the first places stand out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +28,32 @@ def ordered(found: Sequence[Found]) -> list[Found]:
     return sorted(found, key=lambda one: (not one.recent, -one.score, one.memory.id))
 
 
+def nearest(
+    keys: Sequence[tuple[int, str, bool]], scores: Sequence[float], *, limit: int
+) -> dict[int, float]:
+    """Return the first of (seq, id, recent) in the order of `ordered`, with their scores."""
+    rows = (
+        (not recent, -score, name, seq)
+        for (seq, name, recent), score in zip(keys, scores, strict=True)
+    )
+    return {row[-1]: -row[1] for row in heapq.nsmallest(limit, rows)}
+
+
+def fused(ways: Sequence[Sequence[Found]]) -> list[Found]:
+    """Return what several ways found, in no order; the score is the sum of 1 / (60 + place)."""
+    places: dict[str, float] = {}
+    found: dict[str, Found] = {}
+    for way in ways:
+        for place, one in enumerate(way, start=1):
+            name = one.memory.id
+            found.setdefault(name, one)
+            places[name] = places.get(name, 0.0) + 1 / (_FUSION + place)
+    return [replace(one, score=round(places[name], 6)) for name, one in found.items()]
+
+
 def alike(left: Memory, right: Memory) -> float:
     """Return the share of words that two memories have in common, 0 to 1."""
-    mine, other = set(words(left.text)), set(words(right.text))
+    mine, other = _words(left.text), _words(right.text)
     union = mine | other
     return len(mine & other) / len(union) if union else 1.0
 
@@ -62,3 +91,8 @@ def diverse(
             for one, near in zip(left, nearest, strict=True)
         ]
     return chosen
+
+
+@lru_cache(maxsize=4096)
+def _words(said: str) -> frozenset[str]:
+    return frozenset(words(said))

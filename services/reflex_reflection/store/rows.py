@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from reflex_reflection.embedding import unpack
+from reflex_reflection.embedding import MODEL, unpack
 from reflex_reflection.errors import StoreError
 
 
@@ -29,25 +29,30 @@ class Memory:
     seq: int
     """Its place in the order of writing; for paging."""
     owner: str
+    """Whose it is: nobody else finds it."""
+    agent: str
+    """Whose turn it was; the specification's `owner`."""
     id: str
     ts: str
     kind: str
     tags: tuple[str, ...]
     text: str
     vector: tuple[float, ...] | None
-    vector_model: str | None
+    """The hash embedding; vectors of models are kept apart and not shown."""
     seen: int
     """How often it was made."""
+    created_at: float = 0.0
+    """When the store took it, in seconds since 1970; no part of the JSON form."""
     evidence: tuple[Seen, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form: the specification's row, then what the store adds."""
         document: dict[str, Any] = {
-            "id": self.id, "owner": self.owner, "ts": self.ts, "kind": self.kind,
+            "id": self.id, "owner": self.agent, "ts": self.ts, "kind": self.kind,
             "tags": list(self.tags), "text": self.text,
         }  # fmt: skip
         if self.vector is not None:
-            document |= {"vec_full": list(self.vector), "vec_model": self.vector_model}
+            document |= {"vec_full": list(self.vector), "vec_model": MODEL}
         document["seen"] = self.seen
         document["evidence"] = [
             {
@@ -64,23 +69,26 @@ def memory_of(row: RowMapping, evidence: Sequence[RowMapping] = ()) -> Memory:
     return Memory(
         seq=row["seq"],
         owner=row["owner"],
+        agent=row["agent"],
         id=row["id"],
         ts=row["ts"],
         kind=row["kind"],
         tags=tuple(json.loads(row["tags"])),
         text=row["text"],
         vector=None if row["vector"] is None else unpack(row["vector"]),
-        vector_model=row["vector_model"],
         seen=row["seen"],
-        evidence=tuple(
-            Seen(
-                memory_id=one["memory_id"],
-                turn_id=one["turn_id"],
-                input_sha256=one["input_sha256"],
-                snippet_ids=tuple(json.loads(one["snippet_ids"])),
-            )
-            for one in evidence
-        ),
+        created_at=row["created_at"],
+        evidence=tuple(seen_of(one) for one in evidence),
+    )
+
+
+def seen_of(row: RowMapping) -> Seen:
+    """Return the evidence of a row of its table."""
+    return Seen(
+        memory_id=row["memory_id"],
+        turn_id=row["turn_id"],
+        input_sha256=row["input_sha256"],
+        snippet_ids=tuple(json.loads(row["snippet_ids"])),
     )
 
 

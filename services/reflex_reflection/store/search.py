@@ -1,24 +1,65 @@
-"""Finds memories of one owner: by words, or by the nearness of vectors, exactly."""
+"""Finds memories of one owner: by words, by the nearness of vectors, or by both. Exact, always.
 
-import heapq
+The databases say which memories hold a word; what that is worth is whole numbers, so both give the
+same scores. Order: the recent tier first, then by score, then by id.
+"""
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from sqlalchemy import RowMapping, column, func, literal_column, select, table
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from reflex_reflection import embedding
+from reflex_reflection.ids import content_hash
+from reflex_reflection.store import reading, scoring
 from reflex_reflection.store.database import Database
-from reflex_reflection.store.memories import live, owner_word
-from reflex_reflection.store.ranking import Found, ordered
-from reflex_reflection.store.rows import memory_of, seconds_of
-from reflex_reflection.store.tables import MEMORIES, WORDS
-from reflex_reflection.text import words
+from reflex_reflection.store.forgetting import live
+from reflex_reflection.store.ranking import Found, fused, nearest, ordered
+from reflex_reflection.store.rows import seconds_of
+from reflex_reflection.store.tables import EMBEDDINGS, MEMORIES
+from reflex_reflection.text import storable
 
-MAX_QUERY_WORDS: Final = 64
 _DIGITS: Final = 6
 """Scores are rounded, so that the last bits of a sum never decide an order."""
+_ALWAYS: Final = -1e300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which of an owner's memories are looked at."""
+
+    kind: str | None = None
+    since: str | None = None
+    """ISO time: older ones are not found."""
+    recent: str | None = None
+    """ISO time: memories from then on are the first tier, and come before older ones."""
+
+    @property
+    def first(self) -> float:
+        """Return where the first tier begins, in seconds; without one every memory is in it.
+
+        Raises:
+            StoreError: `recent` is no time.
+        """
+        return _ALWAYS if self.recent is None else seconds_of(self.recent)
+
+    def condition(self, owner: str, now: float) -> ColumnElement[bool]:
+        """Return what holds for the memories that are looked at.
+
+        Raises:
+            StoreError: `since` is no time.
+        """
+        found = live(owner, now)
+        if self.kind is not None:
+            found &= MEMORIES.c.kind == storable(self.kind)
+        if self.since is not None:
+            found &= MEMORIES.c.ts_seconds >= seconds_of(self.since)
+        return found
+
+
+ALL: Final = Scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,85 +71,67 @@ class Search:
     """Seconds since 1970: what is expired by then is not found."""
 
     def by_words(
-        self, owner: str, query: str, *, limit: int = 10, since: str | None = None
+        self, owner: str, query: str, *, limit: int = 10, scope: Scope = ALL
     ) -> list[Found]:
-        """Return the memories that hold any word of the query, best first (BM25).
+        """Return the memories that hold any word of the query, best first; see `scoring`.
 
         Args:
             owner: whose memories.
             query: plain text; nothing in it is an operator.
             limit: how many at most.
-            since: ISO time; memories from then on are the first tier, and come before older ones.
+            scope: which of them.
 
         Raises:
-            StoreError: `since` is no time.
+            StoreError: a time of the scope is none.
         """
-        asked = list(dict.fromkeys(words(query)))[:MAX_QUERY_WORDS]
-        if not asked or limit < 1:
-            return []
-        any_word = " OR ".join(f'"{word}"' for word in asked)
-        match = f'owner : "{owner_word(owner)}" AND words : ({any_word})'
-        score = func.round(-literal_column(f"bm25({WORDS}, 0.0, 1.0)"), _DIGITS).label("score")
-        index = table(WORDS, column("rowid"))
-        first = _first(since)
-        chosen = (
-            select(MEMORIES, score)
-            .join_from(index, MEMORIES, index.c.rowid == MEMORIES.c.seq)
-            .where(literal_column(WORDS).op("MATCH")(match), live(owner, self.now()))
-            .order_by(MEMORIES.c.ts_seconds < first, score.desc(), MEMORIES.c.id)
-            .limit(limit)
-        )
+        mine, first = scope.condition(owner, self.now()), scope.first
         with self.database.read() as db:
-            rows = db.execute(chosen).mappings().all()
-        return [_found(row, row["score"], first) for row in rows]
+            scored = scoring.best(
+                db, storable(owner), query, where=mine, first=first, limit=limit
+            )  # fmt: skip
+            return _whole(db, scored, first)
 
     def by_vector(
-        self,
-        owner: str,
-        vector: Sequence[float],
-        *,
-        model: str = embedding.MODEL,
-        limit: int = 10,
-        since: str | None = None,
-    ) -> list[Found]:
+        self, owner: str, vector: Sequence[float], *, model: str = embedding.MODEL,
+        limit: int = 10, scope: Scope = ALL,
+    ) -> list[Found]:  # fmt: skip
         """Return the memories with the nearest vectors of the same model, by exact cosine.
 
         Every vector of the owner is looked at. With the hash embedding only equal texts are near.
 
         Raises:
-            StoreError: `since` is no time.
+            StoreError: a time of the scope is none.
         """
-        mine = live(owner, self.now()) & (MEMORIES.c.vector_model == model)
-        columns = select(
-            MEMORIES.c.seq, MEMORIES.c.id, MEMORIES.c.ts_seconds, MEMORIES.c.vector
-        ).where(mine, func.length(MEMORIES.c.vector) == len(vector) * 4)
-        first = _first(since)
+        mine, first = scope.condition(owner, self.now()), scope.first
         with self.database.read() as db:
-            rows = db.execute(columns).all()
-            if not rows:
+            rows = db.execute(_vectors(model, len(vector)).where(mine)).all()
+            if not rows or limit < 1:
                 return []
-            data = b"".join(packed for *_, packed in rows)
+            data = b"".join(row[3] for row in rows)
             matrix = np.frombuffer(data, dtype="<f4").reshape(len(rows), len(vector))
-            keys = [
-                (at < first, -score, name, seq)
-                for (seq, name, at, _), score in zip(rows, _cosines(matrix, vector), strict=True)
-            ]
-            best = {key[-1]: -key[1] for key in heapq.nsmallest(limit, keys)}
-            chosen = select(MEMORIES).where(MEMORIES.c.seq.in_(best))
-            whole = db.execute(chosen).mappings().all()
-        return ordered([_found(row, best[row["seq"]], first) for row in whole])
+            keys = [(seq, name, at >= first) for seq, name, at, _packed in rows]
+            best = nearest(keys, cosines(matrix, vector), limit=limit)
+            return _whole(db, best, first)
+
+    def by_content(self, owner: str, said: str, *, scope: Scope = ALL) -> list[Found]:
+        """Return the memory that says exactly this, if there is one.
+
+        Raises:
+            StoreError: a time of the scope is none.
+        """
+        same = MEMORIES.c.content_sha256 == content_hash(storable(said))
+        mine = scope.condition(owner, self.now()) & same
+        with self.database.read() as db:
+            seq = db.scalar(select(MEMORIES.c.seq).where(mine))
+            return [] if seq is None else _whole(db, {seq: 1.0}, scope.first)
 
 
-def _first(since: str | None) -> float:
-    """Return where the first tier begins, in seconds; without one every memory is in it."""
-    return -1e300 if since is None else seconds_of(since)
+def hybrid(ways: Sequence[Sequence[Found]], *, limit: int) -> list[Found]:
+    """Return the best of several ways of searching, by reciprocal rank fusion."""
+    return ordered(fused(ways))[:limit]
 
 
-def _found(row: RowMapping, score: float, first: float) -> Found:
-    return Found(memory=memory_of(row), score=score, recent=row["ts_seconds"] >= first)
-
-
-def _cosines(matrix: "np.ndarray", vector: Sequence[float]) -> list[float]:
+def cosines(matrix: "np.ndarray", vector: Sequence[float]) -> list[float]:
     """Return the cosine of each row, summed column by column: in one order on every machine."""
     asked = np.asarray(vector, dtype=np.float64)
     dot = np.zeros(len(matrix))
@@ -120,3 +143,28 @@ def _cosines(matrix: "np.ndarray", vector: Sequence[float]) -> list[float]:
     norm = np.sqrt(length) * float(np.sqrt(sum(float(one) * float(one) for one in vector)))
     cosine = np.divide(dot, norm, out=np.zeros_like(dot), where=norm > 0)
     return [round(float(one), _DIGITS) for one in cosine]
+
+
+def _vectors(model: str, dimensions: int) -> "Select[int, str, float, bytes]":
+    columns = (MEMORIES.c.seq, MEMORIES.c.id, MEMORIES.c.ts_seconds)
+    if model == embedding.MODEL:
+        held = MEMORIES.c.vector
+        return select(*columns, held).where(func.length(held) == dimensions * 4)
+    held = EMBEDDINGS.c.vector
+    joined = select(*columns, held).join(EMBEDDINGS, EMBEDDINGS.c.memory == MEMORIES.c.seq)
+    return joined.where(EMBEDDINGS.c.model == model, func.length(held) == dimensions * 4)
+
+
+def _whole(db: Connection, scores: dict[int, float], first: float) -> list[Found]:
+    """Return the memories of these scores, in order."""
+    memories = reading.chosen(db, MEMORIES.c.seq.in_(scores), order=())
+    return ordered(
+        [
+            Found(
+                memory=memory,
+                score=scores[memory.seq],
+                recent=seconds_of(memory.ts) >= first,
+            )
+            for memory in memories
+        ]
+    )

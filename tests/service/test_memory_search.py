@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from reflex_reflection.store.database import Database
 from reflex_reflection.store.memories import Memories
 from reflex_reflection.store.ranking import Found, alike, diverse, ordered
 from reflex_reflection.store.rows import Memory
-from reflex_reflection.store.search import Search, _cosines
+from reflex_reflection.store.search import Scope, Search, cosines
 
 SAID = {
     1: "borrow of moved value in the loop",
@@ -30,8 +29,8 @@ SAID = {
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "memory.sqlite")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     yield opened
     opened.close()
 
@@ -88,12 +87,16 @@ def test_equal_scores_are_ordered_by_id(search: Search, memories: Memories) -> N
 
 
 def test_the_recent_tier_comes_first(search: Search) -> None:
-    assert turns(search.by_words("A", "value", since="2026-01-02T00:00:00Z")) == [5, 3, 1]
-    assert turns(search.by_words("A", "value", since="2026-01-04T00:00:00Z"))[0] == 5
-    tiers = search.by_words("A", "value", since="2026-01-03T00:00:00Z")
+    assert turns(search.by_words("A", "value", scope=Scope(recent="2026-01-02T00:00:00Z"))) == [
+        5,
+        3,
+        1,
+    ]
+    assert turns(search.by_words("A", "value", scope=Scope(recent="2026-01-04T00:00:00Z")))[0] == 5
+    tiers = search.by_words("A", "value", scope=Scope(recent="2026-01-03T00:00:00Z"))
     assert [one.recent for one in tiers] == [True, True, False]
     with pytest.raises(StoreError):
-        search.by_words("A", "value", since="soon")
+        search.by_words("A", "value", scope=Scope(recent="soon"))
 
 
 def test_an_equal_text_is_found_by_its_vector(search: Search) -> None:
@@ -107,12 +110,16 @@ def test_vectors_of_another_model_or_length_are_never_compared(
     search: Search, database: Database
 ) -> None:
     with database.write() as db:
-        db.execute(text("UPDATE reflex_memory SET vector_model = 'real' WHERE id LIKE 'refl-1-%'"))
+        seq = db.execute(text("SELECT seq FROM reflex_memory WHERE id LIKE 'refl-1-%'")).scalar()
+        db.execute(
+            text("INSERT INTO reflex_memory_embedding VALUES (:seq, 'real', :v)"),
+            {"seq": seq, "v": pack(embed("x"))},
+        )
         db.execute(
             text("UPDATE reflex_memory SET vector = :v WHERE id LIKE 'refl-2-%'"),
             {"v": pack((1.0, 2.0))},
         )
-    assert set(turns(search.by_vector("A", embed("x")))) == {3, 4, 5}
+    assert set(turns(search.by_vector("A", embed("x")))) == {1, 3, 4, 5}
     assert turns(search.by_vector("A", embed("x"), model="real")) == [1]
 
 
@@ -131,8 +138,8 @@ def test_what_is_deleted_or_expired_is_not_found(search: Search, memories: Memor
 
 def memory(name: str, said: str) -> Memory:
     return Memory(
-        seq=1, owner="A", id=name, ts="", kind="summary", tags=(), text=said, vector=None,
-        vector_model=None, seen=1,
+        seq=1, owner="A", agent="A", id=name, ts="", kind="summary", tags=(), text=said,
+        vector=None, seen=1,
     )  # fmt: skip
 
 
@@ -164,4 +171,4 @@ def test_cosines_agree_with_numpy_and_a_zero_vector_is_near_nothing() -> None:
     matrix = np.array([embed("a"), embed("b"), [0.0] * 32], dtype="<f4")
     asked = embed("a")
     expected = [*(matrix[:2] @ np.array(asked)), 0.0]
-    assert _cosines(matrix, asked) == pytest.approx(expected, abs=1e-5)
+    assert cosines(matrix, asked) == pytest.approx(expected, abs=1e-5)

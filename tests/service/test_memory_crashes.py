@@ -16,32 +16,32 @@ from reflex_reflection.store.database import Database
 from reflex_reflection.store.memories import Memories
 
 
-def writer(file: Path, agent: str, first: int, count: int) -> "subprocess.Popen[str]":
+def writer(url: str, agent: str, first: int, count: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "memory_writer", file, agent, str(first), str(count)],
+        [sys.executable, "-m", "memory_writer", url, agent, str(first), str(count)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
 
-def test_eight_processes_lose_and_double_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "memory.sqlite"
+def test_eight_processes_lose_and_double_nothing(database_url: str) -> None:
     # Two for each agent with half of their turns in common; all of them make the tables at once.
-    started = [writer(file, f"A{n % 4}", 10 * (n // 4), 20) for n in range(8)]
+    started = [writer(database_url, f"A{n % 4}", 10 * (n // 4), 20) for n in range(8)]
     for one in started:
         one.communicate(timeout=300)
     assert [one.returncode for one in started] == [0] * 8
-    memories = Memories(Database(file), now=lambda: 0.0)
+    database = Database(database_url)
+    memories = Memories(database, now=lambda: 0.0)
     for agent in ("A0", "A1", "A2", "A3"):
         found = [memory.text for memory in memories.page(agent, limit=1000)]
         assert sorted(found) == sorted(f"turn {n}" for n in range(30))
         assert [action for _, action, _ in memories.history(agent)] == ["add"] * 30
+    database.close()
 
 
-def test_a_killed_writer_leaves_what_it_said_it_kept(tmp_path: Path) -> None:
-    file = tmp_path / "memory.sqlite"
-    process = writer(file, "A", 0, 100_000)
+def test_a_killed_writer_leaves_what_it_said_it_kept(database_url: str, tmp_path: Path) -> None:
+    process = writer(database_url, "A", 0, 100_000)
     assert process.stdout is not None
     try:
         told = [int(process.stdout.readline()) for _ in range(25)]
@@ -50,16 +50,19 @@ def test_a_killed_writer_leaves_what_it_said_it_kept(tmp_path: Path) -> None:
     rest, _ = process.communicate(timeout=60)
     told += [int(line) for line in rest.splitlines()]
     assert process.returncode == -signal.SIGKILL
-    memories = Memories(Database(file), now=lambda: 0.0)
+    database = Database(database_url)
+    memories = Memories(database, now=lambda: 0.0)
     kept = memories.page("A", limit=1_000_000)
     # At most the one whose line was not printed yet is there besides.
     assert len(told) <= len(kept) <= len(told) + 1
     assert [memory.text for memory in kept] == [f"turn {n}" for n in range(len(kept))]
     assert all(len(memory.evidence) == 1 for memory in kept)
     assert len(memories.history("A")) == len(kept)
-    with sqlite3.connect(file) as check:
+    database.close()
+    if database.dialect == "sqlite":
+        check = sqlite3.connect(tmp_path / "reflex.db")
         assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    check.close()
+        check.close()
 
 
 @contextmanager

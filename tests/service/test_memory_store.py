@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from reflection_turns import Lines, reflector, turn
 from reflex_reflection.bundle import ReflectionBundle
@@ -20,6 +20,7 @@ from reflex_reflection.embedding import embed
 from reflex_reflection.errors import StoreError
 from reflex_reflection.step import Turn
 from reflex_reflection.store.database import Database
+from reflex_reflection.store.exchange import export
 from reflex_reflection.store.memories import MAX_EVIDENCE, Memories
 from reflex_reflection.store.migrations import VERSION_TABLE
 from reflex_reflection.store.retention import Forgotten, Retention
@@ -38,8 +39,8 @@ class Clock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "memory.sqlite")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     yield opened
     opened.close()
 
@@ -72,9 +73,9 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
             "include_name": lambda name, kind, _: kind != "table" or not name.startswith(WORDS),
         }
         difference = compare_metadata(MigrationContext.configure(db, opts=options), METADATA)
-        mode = db.execute(text("PRAGMA journal_mode")).scalar()
+        if database.dialect == "sqlite":
+            assert db.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     assert difference == []
-    assert mode == "wal"
 
 
 def test_the_file_is_its_users_only(tmp_path: Path) -> None:
@@ -92,11 +93,11 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes | Non
         Database(file)
 
 
-def test_a_store_of_a_newer_version_is_left_alone(database: Database, tmp_path: Path) -> None:
+def test_a_store_of_a_newer_version_is_left_alone(database: Database, database_url: str) -> None:
     with database.write() as db:
         db.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(StoreError, match="made by another version"):
-        Database(tmp_path / "memory.sqlite")
+        Database(database_url)
 
 
 def test_a_memory_comes_back_as_it_was_written_with_its_evidence(memories: Memories) -> None:
@@ -133,10 +134,10 @@ def test_the_log_says_that_a_repeat_was_not_written(memories: Memories) -> None:
 def test_a_rerun_of_a_turn_changes_nothing(memories: Memories) -> None:
     for number in (1, 2):
         keep(memories, turn("Same words!", number=number))
-    before = list(memories.export("AgentA"))
+    before = list(export(memories, "AgentA"))
     for number in (1, 2):
         keep(memories, turn("Same words!", number=number))
-    assert list(memories.export("AgentA")) == before
+    assert list(export(memories, "AgentA")) == before
 
 
 def test_evidence_is_bounded(memories: Memories) -> None:
@@ -153,7 +154,7 @@ def test_owners_do_not_see_or_touch_each_other(memories: Memories) -> None:
     assert mine.owner == "A"
     assert memories.get("A", other.id) is None
     assert memories.delete("A", other.id, actor="A") is False
-    assert b"B" not in b"".join(memories.export("A"))
+    assert b"B" not in b"".join(export(memories, "A"))
     assert memories.stats("A")["memories"] == 1
     assert all(name == mine.id for _, _, name in memories.history("A"))
 
@@ -220,8 +221,12 @@ def test_a_purged_memory_leaves_no_text_in_any_table(
     Retention(database=database, now=clock, keep_deleted_seconds=0).sweep()
     with database.read() as db:
         driver = db.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        assert not any("xyzzy" in line for line in driver.iterdump())
+        if isinstance(driver, sqlite3.Connection):
+            assert not any("xyzzy" in line for line in driver.iterdump())
+        else:
+            for name in inspect(db).get_table_names():
+                rows = db.execute(text(f"SELECT CAST(t AS text) FROM {name} AS t"))
+                assert not any("xyzzy" in line for (line,) in rows), name
         assert db.execute(text("SELECT count(*) FROM reflex_memory_evidence")).scalar() == 0
 
 
@@ -231,7 +236,7 @@ def test_paging_and_export_go_through_all(memories: Memories) -> None:
     first = memories.page("AgentA", limit=4)
     rest = memories.page("AgentA", after=first[-1].seq, limit=4)
     assert [memory.text for memory in first + rest] == [f"note {n}" for n in range(7)]
-    exported = [json.loads(line) for line in memories.export("AgentA")]
+    exported = [json.loads(line) for line in export(memories, "AgentA")]
     assert [one["text"] for one in exported] == [f"note {n}" for n in range(7)]
     assert memories.stats("AgentA") == {"memories": 7, "seen": 7, "characters": 42}
 
@@ -244,11 +249,13 @@ def test_times_mean_the_same_everywhere_and_are_never_guessed() -> None:
 
 
 NASTY = st.sampled_from(
-    ["'; DROP TABLE reflex_memory; --", '" OR owner:"', "a\nb", "a\0b", "\ud800", "%", "😀" * 300]
+    ["'; DROP TABLE reflex_memory; --", '" OR owner:"', "a\nb", "a\0b", "\ud800", "%", "😀" * 200]
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text(max_size=50) | NASTY, st.text(max_size=50) | NASTY, st.text(max_size=20) | NASTY)
 def test_no_text_breaks_a_statement_or_the_export(
     memories: Memories, utter: str, agent: str, snippet_id: str
@@ -256,7 +263,7 @@ def test_no_text_breaks_a_statement_or_the_export(
     bundle = replace(turn(utter + " word", agent=agent or "x"), snippet_ids=(snippet_id,))
     before = memories.stats(agent or "x")["memories"]
     written = keep(memories, bundle).ops_written
-    lines = list(memories.export(agent or "x"))
+    lines = list(export(memories, agent or "x"))
     assert len(lines) == before + written >= 1
     for line in lines:
         assert line.count(b"\n") == 1

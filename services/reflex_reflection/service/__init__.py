@@ -1,0 +1,1 @@
+"""The HTTP service: reflects on turns, and keeps and finds the memories of whoever has a key."""
