@@ -14,6 +14,8 @@ _COMMANDS: Final = {
     "models": ("reflexctl.engine_commands", "models", "List what the server serves."),
     "status": ("reflexctl.engine_commands", "status", "Show the configuration and who answers."),
     "bakeoff": ("reflexctl.bakeoff_command", "bakeoff", "Measure a model and judge it."),
+    "route": ("reflexctl.route_command", "route", "Say why a model serves, and another not."),
+    "check": ("reflexctl.check_command", "check", "Check that who serves has passing evidence."),
     "gate": ("reflexctl.gate_command", "gate", "Judge evidence that was measured."),
     "memory": ("reflexctl.memory_command", "memory", "Search and keep what was remembered."),
     "e2e": ("reflexctl.e2e_command", "e2e", "Test routing and the model from end to end."),

@@ -1,23 +1,117 @@
-"""`reflexctl bakeoff run`: measure any OpenAI-compatible endpoint by hand."""
+"""`reflexctl bakeoff`: measure an endpoint by hand, and look at the cluster's past runs."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from reflexctl import bakeoff_run
+from reflexctl import bakeoff_past, bakeoff_run
 from reflexctl.bakeoff_run import Wish
+from reflexctl.cluster import Kubectl
 from reflexctl.errors import CliError
 from reflexctl.screen import Screen
+from reflexctl.times import span
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@click.group()
-def bakeoff() -> None:
-    """Measure models: repairs, speed, prefix cache."""
+class Span(click.ParamType[timedelta]):
+    """A span of time, such as 24h."""
+
+    name = "span"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """See `click.ParamType`."""
+        try:
+            return value if isinstance(value, timedelta) else span(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def in_cluster(command: Command) -> Command:
+    """Add the options that say where objects are read, and how they are shown."""
+    options = (
+        click.option("--context", metavar="NAME", default="", help="The kube context."),
+        click.option("-n", "--namespace", metavar="NAME", default="", help="Of the objects."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON value only."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_SINCE = click.option("--since", type=Span(), metavar="SPAN", help="Such as 24h.  [default: all]")
+
+
+@click.group(invoke_without_command=True)
+@_SINCE
+@in_cluster
+@click.pass_context
+def bakeoff(
+    ctx: click.Context, since: timedelta | None, context: str, namespace: str, *, as_json: bool
+) -> int:
+    """Measure models: repairs, speed, prefix cache. Alone: list the past runs."""
+    if ctx.invoked_subcommand is not None:
+        return 0
+    return _look(context, namespace, partial(bakeoff_past.past, since=since), as_json=as_json)
+
+
+@bakeoff.command("list")
+@_SINCE
+@in_cluster
+def past(since: timedelta | None, context: str, namespace: str, *, as_json: bool) -> int:
+    """List the runs of a namespace, the newest first.
+
+    Exit codes: 0 listed, 2 they cannot be read.
+    """
+    return _look(context, namespace, partial(bakeoff_past.past, since=since), as_json=as_json)
+
+
+@bakeoff.command()
+@click.argument("name")
+@click.option("--html", "page", type=_FILE, metavar="FILE", help="Write the report there.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the report as Markdown.")
+@in_cluster
+def show(
+    name: str, page: Path | None, context: str, namespace: str, *, as_markdown: bool, as_json: bool
+) -> int:
+    """Show the verdict of a run, from the evidence that the operator has kept.
+
+    Exit codes: 0 shown, whatever the verdict; 2 there is no evidence, or it cannot be read.
+    """
+    if sum((page is not None, as_markdown, as_json)) > 1:
+        raise click.UsageError("one of --html, --markdown and --json")
+    return _look(
+        context,
+        namespace,
+        lambda kubectl, screen: bakeoff_past.show(
+            kubectl, screen, name, page=page, as_markdown=as_markdown
+        ),
+        as_json=as_json,
+    )
+
+
+def _look(
+    context: str,
+    namespace: str,
+    call: Callable[[Kubectl, Screen], Coroutine[None, None, int]],
+    *,
+    as_json: bool,
+) -> int:
+    screen = Screen(as_json=as_json)
+    try:
+        return asyncio.run(call(Kubectl(context=context, namespace=namespace), screen))
+    except CliError as error:
+        screen.error(error)
+        return error.exit_code
 
 
 @bakeoff.command()

@@ -61,6 +61,35 @@ class Kubectl:
             raise ClusterError("kubectl's answer is no list of objects") from error
         return [each for each in items if isinstance(each, dict)]
 
+    async def objects(self, kind: str) -> list[dict[str, Any]]:
+        """Return all objects of a kind in the namespace.
+
+        Raises:
+            ClusterError: the cluster does not answer, or does not allow it.
+        """
+        found = (await self._json("get", kind)).get("items")
+        if not isinstance(found, list):
+            raise ClusterError("kubectl's answer is no list of objects")
+        return [each for each in found if isinstance(each, dict)]
+
+    async def one(self, kind: str, name: str) -> dict[str, Any]:
+        """Return one object.
+
+        Raises:
+            ClusterError: it is not there, or the cluster does not answer or allow it.
+        """
+        return await self._json("get", kind, name)
+
+    async def _json(self, *arguments: str) -> dict[str, Any]:
+        scope = ["-n", self.namespace] if self.namespace else []
+        try:
+            found = json.loads(await self._run(*arguments, "-o", "json", *scope))
+        except ValueError as error:
+            raise ClusterError("kubectl's answer is no JSON") from error
+        if not isinstance(found, dict):
+            raise ClusterError("kubectl's answer is no object")
+        return found
+
     async def _run(self, *arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
             self._program,
