@@ -23,6 +23,7 @@ class RouteReason(StrEnum):
     MEMBER_CONFLICT = "MemberConflict"
     MEMBER_NOT_ROUTED = "MemberNotRouted"
     MEMBER_NOT_FOUND = "MemberNotFound"
+    KEYS_DIFFER = "KeysDiffer"
     # Serving
     PRIMARY_SERVING = "PrimaryServing"
     FALLBACK_SERVING = "FallbackServing"

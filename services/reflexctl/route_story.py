@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reflex_api.conditions import parse_time
+from reflex_api.reasons import RouteReason
 from reflex_api.route_spec import EvaluationTime, PromotionMode
 from reflex_api.route_status import Eligibility, MemberStatus, TransitionKind
 from reflex_api.verdict import Judgement
@@ -101,7 +102,8 @@ def _why(facts: RouteFacts) -> list[str]:
         said.append(f"{facts.incumbent} is the incumbent: the route goes back to it when it may")
     for kind in ("Accepted", "Qualified", "Degraded"):
         one = facts.condition(kind)
-        if one is not None and one.status == ("True" if kind == "Degraded" else "False"):
+        bad = "True" if kind == "Degraded" else "False"
+        if one is not None and (one.status == bad or one.reason == RouteReason.KEYS_DIFFER):
             said.append(f"{kind}={one.status} ({one.reason}): {one.message}")
     return said
 

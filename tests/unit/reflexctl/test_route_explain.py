@@ -115,6 +115,12 @@ def test_every_reason_of_degraded_is_told(reason: RouteReason) -> None:
     assert not [one for one in told(manifest).why if "Degraded" in one]
 
 
+def test_keys_that_differ_are_told_though_the_route_is_accepted() -> None:
+    manifest = route()
+    manifest["status"]["conditions"][0] = condition("Accepted", "True", "KeysDiffer", "a, b")
+    assert "Accepted=True (KeysDiffer): a, b" in told(manifest).why
+
+
 @pytest.mark.parametrize("kind", list(TransitionKind))
 def test_every_way_to_become_active_has_its_words(kind: TransitionKind) -> None:
     manifest = route()

@@ -9,6 +9,7 @@ from reflex_api.conditions import Condition, ConditionStatus, carry_over
 from reflex_api.names import route_service_name
 from reflex_api.reasons import RouteCondition, RouteReason
 from reflex_api.route_status import Eligibility, TransitionKind
+from reflex_operator.builders.secret import secret_name
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile.plan import EventRequest
 from reflex_operator.reconcile.route.evidence import supersedes
@@ -113,6 +114,10 @@ def _accepted(facts: Facts) -> Told:
         words = [one.words for one in facts.members.values() if one.trouble is trouble]
         if words:
             return Told(status="False", reason=trouble, evidence=", ".join(words))
+    # By name: what Secrets hold is not read here, and each owned one is random.
+    keys = {secret_name(one.model): None for one in facts.members.values() if one.model}
+    if len(keys) > 1:
+        return Told(status="True", reason=RouteReason.KEYS_DIFFER, evidence=", ".join(keys))
     return Told(status="True", reason=RouteReason.ACCEPTED)
 
 

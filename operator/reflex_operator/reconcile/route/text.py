@@ -21,6 +21,10 @@ _TEXT: Final[dict[RouteReason, tuple[str, str]]] = {
         "set its spec.activation to Routed",
     ),
     RouteReason.MEMBER_NOT_FOUND: ("a member does not exist", "create the ReflexModel"),
+    RouteReason.KEYS_DIFFER: (
+        "valid, but members have different API keys, so that a swap shuts clients out",
+        "set the same spec.apiKeySecretRef on all members",
+    ),
     RouteReason.PRIMARY_SERVING: ("the primary serves", ""),
     RouteReason.FALLBACK_SERVING: ("a fallback serves", ""),
     RouteReason.SWAPPING: ("the active model changes", "wait; the cloud may answer meanwhile"),

@@ -541,6 +541,18 @@ def test_what_production_says_can_cause_a_failover() -> None:
         assert world.serving() == "b"
 
 
+def test_members_with_keys_of_their_own_are_told_and_one_secret_for_all_is_not() -> None:
+    world = started()
+    told = world.condition("Accepted")
+    assert (told["status"], told["reason"]) == ("True", "KeysDiffer")
+    assert "a-keys, b-keys" in told["message"]
+    assert told["message"].endswith("set the same spec.apiKeySecretRef on all members")
+    for one in world.models.values():
+        one.model["spec"]["apiKeySecretRef"] = {"name": "coder-keys"}
+    world.settle()
+    assert world.condition("Accepted")["reason"] == "Accepted"
+
+
 def test_the_parts_of_a_swap_are_told() -> None:
     world = started()
     world.qualify("b")
