@@ -87,7 +87,7 @@ def _hints(each: Diagnostic, shown: Snapshot) -> list[str]:
     for suggestion in each.suggestions:
         if used >= _HINTS:
             break
-        change = _line_change(suggestion, each.path, shown)
+        change = line_change(suggestion, each.path, shown)
         if change is None or len(change[0]) > 3 or len(change[1]) > 4:
             continue
         used += 1
@@ -109,7 +109,7 @@ def _is_telling(note: Note) -> bool:
     )
 
 
-def _line_change(
+def line_change(
     suggestion: Suggestion, path: str, shown: Snapshot
 ) -> tuple[list[str], list[str]] | None:
     """Return the lines a suggestion takes away and those it puts there, or None if elsewhere."""

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -69,7 +69,8 @@ def make_data(given: argparse.Namespace) -> int:
     """Make what is missing in the cache; interrupted, it goes on with what rustc has said."""
     compiler = Compiler(workers=given.workers)
     try:
-        for name, plan in {**shards.SHARDS, "held_out": shards.HELD_OUT}.items():
+        plans = {**shards.FIRST, "held_out": shards.HELD_OUT, **shards.LATER}
+        for name, plan in plans.items():
             path = cache_folder() / f"{name}.jsonl"
             if given.only not in ("", name):
                 continue
@@ -77,7 +78,9 @@ def make_data(given: argparse.Namespace) -> int:
                 say(f"{name}: there already ({path})")
                 continue
             if name == "held_out":
-                plan = replace(plan, known=frozenset(_known()))
+                plan = replace(plan, known=frozenset(_known(shards.FIRST)))
+            elif name in shards.LATER:
+                plan = replace(plan, known=frozenset(_known(["held_out"])))
             write(path, items(plan, compiler, say))
             say(f"{name}: {plan.count} items in {path}")
     finally:
@@ -85,8 +88,8 @@ def make_data(given: argparse.Namespace) -> int:
     return 0
 
 
-def _known() -> set[str]:
-    return {item.program for name in shards.SHARDS for item in load(_shard(name))}
+def _known(names: Iterable[str]) -> set[str]:
+    return {item.program for name in names for item in load(_shard(name))}
 
 
 def _shard(name: str) -> Path:
@@ -97,7 +100,7 @@ def make_index(_: argparse.Namespace) -> int:
     """Write what the repository keeps of the data."""
     found = {name: load(_shard(name)) for name in shards.SHARDS}
     held_out = load(_shard("held_out"))
-    overlap = _known() & {item.program for item in held_out}
+    overlap = _known(shards.SHARDS) & {item.program for item in held_out}
     if overlap:
         raise DataError(f"{len(overlap)} held-out programs are in the training set: make it again")
     write(shards.HELD_OUT_FILE, iter(held_out))

@@ -21,12 +21,14 @@ from reflex_tiny.bases import bases
 from reflex_tiny.breaking import Broken, broken
 from reflex_tiny.compiler import Compiler, Source
 from reflex_tiny.errors import DataError
-from reflex_tiny.items import Item, item, shown_repair
+from reflex_tiny.items import Item, item, shown_repair, shown_repairs
 from reflex_tiny.programs import Program, program
+from reflex_tiny.worlds import world
 
 _TRIES: Final = 40
 _SAY_EVERY: Final = 5.0
 _CHUNK: Final = 32
+_TORN: Final = 0.8
 # The largest part of the data set that one code may be; the others share what these leave.
 SHARES: Final = {"syntax": 0.10, "E0308": 0.20, "E0425": 0.13, "E0599": 0.12, "E0277": 0.12}
 OTHER_SHARE: Final = 0.07
@@ -54,6 +56,10 @@ class Plan:
     """Factor of the largest parts that codes may have: a smaller one makes them more even."""
     policy: bool = False
     """Whether a label may not be a proposal that the loop's policy refuses, such as `todo!()`."""
+    together: bool = False
+    """Whether rustc is asked about many programs in one run, as modules of a crate."""
+    made_up: float = 0.0
+    """Which part of the programs is made up whole (`worlds.py`) instead of put together of bases."""
     known: frozenset[str] = frozenset()
     """Hashes of programs that may not be made: those of the other split."""
 
@@ -65,15 +71,30 @@ class Plan:
 def candidates(plan: Plan, number: int) -> tuple[Program, list[Broken]]:
     """Return program `number` and its mistakes."""
     rng = Random(f"{plan.split} {plan.seed} {number}")
-    made = program(rng, plan.split, bases(plan.split, plan.groups))
+    if plan.made_up and rng.random() < plan.made_up:
+        made = world(rng, plan.split)
+    else:
+        made = program(rng, plan.split, bases(plan.split, plan.groups))
     found: dict[str, Broken] = {}
     for _ in range(_TRIES):
         if len(found) == plan.mistakes:
             break
         one = broken(rng, made)
+        if plan.made_up and one and torn(one) and rng.random() < _TORN:
+            continue
         if one is not None:
             found.setdefault(one.source, one)
     return made, list(found.values())
+
+
+def torn(mistake: Broken) -> bool:
+    """Return whether a bracket, a quote or a semicolon is missing: half of all mistakes else."""
+    wrong, right = "\n".join(mistake.search), "\n".join(mistake.replace)
+    return any(wrong.count(each) != right.count(each) for each in "()[]{}\";") and (
+        any(wrong.count(o) - wrong.count(c) != right.count(o) - right.count(c)
+            for o, c in ("()", "[]", "{}")) or wrong.count(";") < right.count(";")
+        or (wrong.count('"') - right.count('"')) % 2 == 1
+    )  # fmt: skip
 
 
 def items(
@@ -92,21 +113,29 @@ def items(
     for start in itertools.count(0, _CHUNK):
         programs = [candidates(plan, number) for number in range(start, start + _CHUNK)]
         sources = [Source(path=each.path, text=each.source()) for each, _ in programs]
-        good = [
-            pair
-            for pair, (_, code, _) in zip(programs, compiler.check(sources), strict=True)
-            if code == 0
-        ]
+        verdicts = _asked(plan, compiler, sources)
+        good = [pair for pair, (code, _) in zip(programs, verdicts, strict=True) if code == 0]
         rejected["base does not compile"] += len(programs) - len(good)
         pairs = [(each, mistake) for each, mistakes in good for mistake in mistakes]
         tried = [Source(path=each.path, text=mistake.source) for each, mistake in pairs]
-        for (each, mistake), (_, code, output) in zip(pairs, compiler.check(tried), strict=True):
+        said = _asked(plan, compiler, tried)
+        asked = [
+            item(each, mistake, code, output) if code else None
+            for (each, mistake), (code, output) in zip(pairs, said, strict=True)
+        ]
+        if plan.together:
+            repaired = shown_repairs(asked, said, compiler)
+        else:
+            repaired = [
+                shown_repair(found, code, output, compiler, policy=plan.policy)
+                if found is not None and not found.gold_is_shown
+                else found
+                for found, (code, output) in zip(asked, said, strict=True)
+            ]
+        for found, (code, _) in zip(repaired, said, strict=True):
             if code == 0:
                 rejected["no error"] += 1
                 continue
-            found = item(each, mistake, code, output)
-            if found is not None and not found.gold_is_shown:
-                found = shown_repair(found, code, output, compiler, policy=plan.policy)
             if found is None:
                 rejected["lines not shown"] += 1
                 continue
@@ -129,6 +158,12 @@ def items(
                 )
             if made == plan.count:
                 return
+
+
+def _asked(plan: Plan, compiler: Compiler, sources: list[Source]) -> list[tuple[int, bytes]]:
+    if plan.together:
+        return compiler.check_together(sources)
+    return [(code, output) for _, code, output in compiler.check(sources)]
 
 
 def write(path: Path, found: Iterator[Item]) -> int:

@@ -7,7 +7,7 @@ prompts here (`prompts_of_the_loop` in the training index).
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from reflex_loop.errors import PolicyError
 from reflex_loop.policy import Policy
 from reflex_loop.policy import check as check_policy
 from reflex_loop.protocols import CheckReport
-from reflex_loop.render_compact import _line_change as changed_lines
+from reflex_loop.render_compact import line_change
 from reflex_loop.rustc_json import read
 from reflex_loop.settings import Renderer, Settings
 from reflex_loop.snapshot import File, Snapshot, digest
@@ -126,10 +126,42 @@ def shown_repair(
     For items whose original line nobody could guess (a number, a text): the prompt shows another
     line that compiles, and that is what a repair can be held to.
     """
+    for search, new, source in proposals(found, code, output, policy=policy):
+        ((_, verdict, _),) = compiler.check([source])
+        if verdict == 0:
+            return replace_in(found, search, new)
+    return found
+
+
+def shown_repairs(
+    found: Sequence[Item | None], said: Sequence[tuple[int, bytes]], compiler: Compiler
+) -> list[Item | None]:
+    """Return the items as `shown_repair` would, the first allowed proposal of each judged at once."""
+    tried: dict[int, Proposal] = {}
+    for number, (one, (code, output)) in enumerate(zip(found, said, strict=True)):
+        if one is not None and not one.gold_is_shown:
+            usable = proposals(one, code, output, policy=True)
+            if usable:
+                tried[number] = usable[0]
+    verdicts = compiler.check_together([source for _, _, source in tried.values()])
+    repaired = list(found)
+    for (number, (search, new, _)), (code, _) in zip(tried.items(), verdicts, strict=True):
+        one = found[number]
+        if code == 0 and one is not None:
+            repaired[number] = replace_in(one, search, new)
+    return repaired
+
+
+Proposal = tuple[tuple[str, ...], tuple[str, ...], Source]
+
+
+def proposals(found: Item, code: int, output: bytes, *, policy: bool) -> list[Proposal]:
+    """Return the compiler's proposals that could be a reply: lines, new lines, what comes of it."""
     state, shown = assessment(found.path, found.source, output, code)
     lines = list(shown.lines(found.path))
+    usable: list[Proposal] = []
     for suggestion in state.causes[0].diagnostic.suggestions[:_PROPOSALS]:
-        change = changed_lines(suggestion, found.path, shown)
+        change = line_change(suggestion, found.path, shown)
         if change is None:
             continue
         search, new = change
@@ -140,12 +172,9 @@ def shown_repair(
             continue
         text = [*lines[: at[0]], *new, *lines[at[0] + len(search) :]]
         source = Source(path=found.path, text="\n".join(text) + "\n")
-        if policy and not _allowed(found, source):
-            continue
-        ((_, verdict, _),) = compiler.check([source])
-        if verdict == 0:
-            return replace_in(found, tuple(search), tuple(new))
-    return found
+        if not policy or _allowed(found, source):
+            usable.append((tuple(search), tuple(new), source))
+    return usable
 
 
 def _allowed(found: Item, repaired: Source) -> bool:

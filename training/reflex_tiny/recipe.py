@@ -68,6 +68,9 @@ _ALL: Final = ("train1", "train2", "train3")
 _MORE: Final = (*_ALL, "train4")
 _AGAIN: Final = tuple(f"{name}b" for name in _MORE)
 
+_WIDER: Final = (*_AGAIN, "train5")
+_MADE: Final = ("train5", "train6", "train7", "train8", "train9", "train10")
+
 RECIPES: Final = {
     # Goes on from the first model of this kind (one megaparameter, 8.6 million tokens).
     "continued": Recipe(
@@ -105,6 +108,27 @@ RECIPES: Final = {
             # With labels that the policy allows.
             Phase(steps=10, order=8, shards=_AGAIN, drill=0.0, end=0.4),
             Phase(steps=290, order=9, shards=_AGAIN, drill=0.0, end=0.02),
+            # More programs: the learning rate rises again.
+            Phase(steps=50, order=10, shards=_WIDER, drill=0.0, end=0.6),
+            Phase(
+                steps=100,
+                order=11,
+                shards=("train5",),
+                drill=0.0,
+                scramble=0.2,
+                rename=0.2,
+                end=0.6,
+            ),
+            Phase(
+                steps=200,
+                order=12,
+                shards=("train5", "train6"),
+                drill=0.0,
+                scramble=0.2,
+                rename=0.2,
+                end=0.6,
+            ),
+            Phase(steps=600, order=13, shards=_MADE, drill=0.0, scramble=0.2, rename=0.2, end=0.6),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.

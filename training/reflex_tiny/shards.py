@@ -11,15 +11,29 @@ from typing import Any, Final
 from reflex_tiny.bases import bases
 from reflex_tiny.dataset import Plan, digest
 from reflex_tiny.items import Item, assessment, question
+from reflex_tiny.worlds import FAMILIES
 
-_FIRST: Final = {
+_POLITE: Final = {
     "train1": Plan(split="train", groups=(1,), count=2700, seed=11),
     "train2": Plan(split="train", groups=(2,), count=1700, seed=12),
     "train3": Plan(split="train", groups=(3,), count=1200, seed=13),
     "train4": Plan(split="train", groups=(1, 2, 3), count=1100, seed=14, mistakes=4, share=0.65),
 }
 # The same again with labels that the loop's policy allows: the first ones propose `todo!()`.
-SHARDS: Final = _FIRST | {f"{name}b": replace(plan, policy=True) for name, plan in _FIRST.items()}
+FIRST: Final = _POLITE | {f"{name}b": replace(plan, policy=True) for name, plan in _POLITE.items()}
+_MADE_UP: Final = Plan(
+    split="train", groups=(1, 2, 3), count=3000, seed=0, mistakes=3, share=1.5, policy=True,
+    made_up=0.75, together=True,
+)  # fmt: skip
+LATER: Final = {
+    # More programs of the same bases, with two mistakes in each instead of eight.
+    "train5": Plan(split="train", groups=(1, 2, 3), count=8000, seed=15, mistakes=2, policy=True),
+    # Programs that are made up, so that hardly any structure comes twice.
+    "train6": replace(_MADE_UP, count=3000, seed=16, made_up=1.0, together=False),
+    **{f"train{number}": replace(_MADE_UP, seed=number + 10) for number in range(7, 11)},
+}
+"""Made after the held-out items: they may not have a program of theirs."""
+SHARDS: Final = FIRST | LATER
 HELD_OUT: Final = Plan(
     split="held_out", groups=(1, 2), count=300, seed=2, mistakes=3, share=0.65, policy=True
 )
@@ -80,4 +94,5 @@ def prompts_of_the_loop() -> str:
 def families(split: str, plans: Sequence[Plan]) -> frozenset[str]:
     """Return the names of all families that some plans draw from."""
     groups = tuple(sorted({group for plan in plans for group in plan.groups}))
-    return frozenset(bases(split, groups).families())
+    made_up = FAMILIES if any(plan.made_up for plan in plans) else ()
+    return frozenset(bases(split, groups).families()) | frozenset(made_up)

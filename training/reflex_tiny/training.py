@@ -213,6 +213,8 @@ def _together(arguments: Sequence[str], out: Path) -> int:
         subprocess.Popen(
             [sys.executable, "-m", "reflex_tiny.training", *arguments],
             env={**os.environ, **_ENVIRONMENT, "RANK": str(number)},
+            # A kernel that shares its time by sessions gives all of one the share of one.
+            start_new_session=True,
         )
         for number in range(RANKS)
     ]
