@@ -14,9 +14,9 @@ from reflex_loop.protocols import Form, Intent, Prompt, Reply
 from reflex_loop.settings import Renderer, Settings, Stopping, Suggestions
 from reflex_tiny.checking import RememberedRustc
 from reflex_tiny.compiler import Compiler, Source
-from reflex_tiny.dataset import Plan, items, load
-from reflex_tiny.items import SYNTAX, Item, assessment, question
-from reflex_tiny.shards import HELD_OUT_FILE
+from reflex_tiny.dataset import Plan, candidates, items, load
+from reflex_tiny.items import SYNTAX, Item, assessment, item, question
+from reflex_tiny.shards import HELD_OUT_FILE, SHARDS
 from repair_corpus import toolchain, why_no_rust
 
 pytestmark = [
@@ -127,3 +127,23 @@ def test_the_loop_asks_exactly_the_prompt_of_the_item(
         assert "".join(message.content for message in prompt.messages) == item.prompt
         assert prompt.schema == COMPACT_SCHEMA
         assert prompt.temperature == 0
+
+
+def test_made_up_programs_compile_and_modules_of_a_crate_are_judged_as_files_alone(
+    compiler: Compiler,
+) -> None:
+    made = [candidates(SHARDS["train7"], number) for number in range(24)]
+    whole = [Source(path=each.path, text=each.source()) for each, _ in made]
+    assert sum(code == 0 for code, _ in compiler.check_together(whole)) > 18
+    pairs = [(each, mistake) for each, mistakes in made for mistake in mistakes]
+    broken = [Source(path=each.path, text=mistake.source) for each, mistake in pairs]
+    together = compiler.check_together(broken)
+    same = 0
+    for (each, mistake), (code, output), (_, code_alone, output_alone) in zip(
+        pairs, together, compiler.check(broken), strict=True
+    ):
+        assert (code == 0) == (code_alone == 0), mistake.source
+        if code:
+            found = item(each, mistake, code, output)
+            same += found == item(each, mistake, code_alone, output_alone)
+    assert same > 40

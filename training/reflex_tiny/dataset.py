@@ -59,7 +59,7 @@ class Plan:
     together: bool = False
     """Whether rustc is asked about many programs in one run, as modules of a crate."""
     made_up: float = 0.0
-    """Which part of the programs is made up whole (`worlds.py`) instead of put together of bases."""
+    """Which part of the programs is made up whole (`worlds.py`), not put together of bases."""
     known: frozenset[str] = frozenset()
     """Hashes of programs that may not be made: those of the other split."""
 

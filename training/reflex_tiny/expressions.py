@@ -188,8 +188,11 @@ class Writer:
             receiver = match[3] == "!" or after in (".", "[") or before.endswith(("match ", "&"))
             receiver = receiver or (match[1] == "@" and "format" in before)
             if receiver and match[2] not in _PLAIN and not scope.of(match[2]):
-                bound = any(_BOUND.get(b[2], (b[2],))[0] == match[2] for b in
-                            _BINDING.finditer(before) if b[2])  # fmt: skip
+                bound = any(
+                    _BOUND.get(b[2], (b[2],))[0] == match[2]
+                    for b in _BINDING.finditer(before)
+                    if b[2]
+                )
                 if match[3] == "!" or not bound:
                     return False
         return True
@@ -262,7 +265,7 @@ class Writer:
         made = self.expression(kind, scope, depth if not here else depth - 1)
         if mark == "@":
             inner = made.text if _atomic(made.text) else f"({made.text})"
-            return Expression(f"&{inner}", tuple(f"&{each}" for each in made.wrongs) + (inner,))
+            return Expression(f"&{inner}", (*(f"&{each}" for each in made.wrongs), inner))
         return made
 
     def _variable(self, given: Variable, form: str) -> Expression:

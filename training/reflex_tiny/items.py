@@ -136,7 +136,7 @@ def shown_repair(
 def shown_repairs(
     found: Sequence[Item | None], said: Sequence[tuple[int, bytes]], compiler: Compiler
 ) -> list[Item | None]:
-    """Return the items as `shown_repair` would, the first allowed proposal of each judged at once."""
+    """Return the items as `shown_repair` would; the first proposal of each, judged at once."""
     tried: dict[int, Proposal] = {}
     for number, (one, (code, output)) in enumerate(zip(found, said, strict=True)):
         if one is not None and not one.gold_is_shown:

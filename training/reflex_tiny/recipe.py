@@ -120,7 +120,7 @@ RECIPES: Final = {
                 end=0.6,
             ),
             Phase(
-                steps=200,
+                steps=300,
                 order=12,
                 shards=("train5", "train6"),
                 drill=0.0,
@@ -129,6 +129,9 @@ RECIPES: Final = {
                 end=0.6,
             ),
             Phase(steps=600, order=13, shards=_MADE, drill=0.0, scramble=0.2, rename=0.2, end=0.6),
+            # What is left to learn is copying: other words more often, higher rates again.
+            Phase(steps=50, order=14, shards=_MADE, drill=0.05, scramble=0.4, end=1.0),
+            Phase(steps=850, order=15, shards=_MADE, drill=0.05, scramble=0.4),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.
