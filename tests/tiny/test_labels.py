@@ -15,7 +15,8 @@ from reflex_loop.settings import Renderer, Settings, Stopping, Suggestions
 from reflex_tiny.checking import RememberedRustc
 from reflex_tiny.compiler import Compiler, Source
 from reflex_tiny.dataset import Plan, candidates, items, load
-from reflex_tiny.items import SYNTAX, Item, assessment, item, question
+from reflex_tiny.items import SYNTAX, Item, assessment, question
+from reflex_tiny.items import item as item_of
 from reflex_tiny.shards import HELD_OUT_FILE, SHARDS
 from repair_corpus import toolchain, why_no_rust
 
@@ -144,6 +145,6 @@ def test_made_up_programs_compile_and_modules_of_a_crate_are_judged_as_files_alo
     ):
         assert (code == 0) == (code_alone == 0), mistake.source
         if code:
-            found = item(each, mistake, code, output)
-            same += found == item(each, mistake, code_alone, output_alone)
+            found = item_of(each, mistake, code, output)
+            same += found == item_of(each, mistake, code_alone, output_alone)
     assert same > 40
