@@ -70,6 +70,7 @@ _AGAIN: Final = tuple(f"{name}b" for name in _MORE)
 
 _WIDER: Final = (*_AGAIN, "train5")
 _MADE: Final = ("train5", "train6", "train7", "train8", "train9", "train10")
+_ALL_MADE: Final = (*_MADE, "train11", "train12", "train13")
 
 RECIPES: Final = {
     # Goes on from the first model of this kind (one megaparameter, 8.6 million tokens).
@@ -131,7 +132,8 @@ RECIPES: Final = {
             Phase(steps=600, order=13, shards=_MADE, drill=0.0, scramble=0.2, rename=0.2, end=0.6),
             # What is left to learn is copying: other words more often, higher rates again.
             Phase(steps=50, order=14, shards=_MADE, drill=0.05, scramble=0.4, end=1.0),
-            Phase(steps=850, order=15, shards=_MADE, drill=0.05, scramble=0.4),
+            Phase(steps=650, order=15, shards=_MADE, drill=0.05, scramble=0.4),
+            Phase(steps=1200, order=16, shards=_ALL_MADE, drill=0.02, scramble=0.3, end=0.02),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.

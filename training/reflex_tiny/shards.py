@@ -32,7 +32,8 @@ LATER: Final = {
     "train6": replace(_MADE_UP, count=3000, seed=16, made_up=1.0, together=False),
     **{f"train{number}": replace(_MADE_UP, seed=number + 10) for number in range(7, 11)},
     **{
-        f"train{number}": replace(_MADE_UP, seed=number + 10, share=1.0) for number in range(11, 15)
+        f"train{number}": replace(_MADE_UP, seed=number + 10, share=1.0, count=1400)
+        for number in range(11, 14)
     },
 }
 """Made after the held-out items: they may not have a program of theirs."""
