@@ -12,13 +12,13 @@ from random import Random
 from typing import Final
 
 from reflex_tiny.errors import BaseSyntaxError
+from reflex_tiny.leaves import leaf, literals
 from reflex_tiny.naming import Names, fresh
 
 _FOLDER: Final = Path(__file__).parent / "bases"
 _HOLE: Final = re.compile(r"\{(@?)([a-z]\w*)(&|!)?(#\w+)?\}")
 _BINDING: Final = re.compile(r"\$(\w+)(?::(\w+))?")
 _BINARY: Final = re.compile(r"[-+*/%<>=&|] | as |^[&*!]|^if |^match |[)\]] \.\.|\.\.")
-_LITERALS: Final = (1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 20, 25, 40, 60, 75)
 _WRONGS: Final = 5
 _ATTEMPTS: Final = 4
 _LONGEST: Final = 66
@@ -287,53 +287,9 @@ class Writer:
         here = scope.of(kind)
         if here and rng.random() < 0.8:
             return self._variable(rng.choice(here), "")
-        number = rng.choice(_LITERALS)
-        other = rng.choice(_LITERALS)
-        word, second = self.word(), self.word()
-        text, wrongs = {
-            "int": (f"{number}", (f'"{number}"', f"{number}.5", f"Some({number})")),
-            "size": (f"{number}", (f"{number}.0", f'"{number}"', f"{number}i32")),
-            "real": (f"{number}.5", (f"{number}", f'"{number}.5"', f"{number}i32")),
-            "flag": rng.choice([("true", ("True", "1")), ("false", ("0", "False"))]),
-            "ch": (f"'{word[0]}'", (f'"{word[0]}"', f"'{word}'", word[0])),
-            "str": (f'"{word}"', (f"'{word}'", f'"{word}".to_string()', word)),
-            "string": rng.choice(
-                [
-                    (f'"{word}".to_string()', (f'"{word}"', f"'{word}'.to_string()")),
-                    (f'String::from("{word}")', (f'"{word}"', f'String::new("{word}")')),
-                    ("String::new()", ('""', "String::new", "string::new()")),
-                ]
-            ),
-            "ints": rng.choice(
-                [
-                    (f"vec![{number}, {other}]", (f"[{number}, {other}]", f'vec!["{number}"]')),
-                    ("Vec::new()", ("Vec::new", "[]", "Vec.new()")),
-                ]
-            ),
-            "reals": (f"vec![{number}.5, {other}.0]", (f"vec![{number}, {other}]",)),
-            "names": (
-                f'vec!["{word}".to_string(), "{second}".to_string()]',
-                (f'vec!["{word}", "{second}"]', f'["{word}".to_string(), "{second}".to_string()]'),
-            ),
-            "optint": rng.choice(
-                [(f"Some({number})", (f"{number}", f"Ok({number})")), ("None", ("null", "0"))]
-            ),
-            "optname": (f'Some("{word}".to_string())', (f'Some("{word}")', f'"{word}"')),
-            "map": ("HashMap::new()", ("HashMap::new", "{}", "Map::new()")),
-            "pair": (f"({number}, {other})", (f"({number})", f"[{number}, {other}]")),
-            "pairs": (
-                f'vec![("{word}".to_string(), {number})]',
-                (f'vec![("{word}", {number})]', f'vec!["{word}".to_string(), {number}]'),
-            ),
-            "resint": (f"Ok({number})", (f"{number}", f"Some({number})")),
-            "chars": (
-                f"vec!['{word[0]}', '{second[0]}']",
-                (f"vec!['{word[0]}', \"{second[0]}\"]",),
-            ),
-            "set": ("HashSet::new()", ("HashSet::new", "Set::new()")),
-            "grid": (f"vec![vec![{number}], vec![{other}]]", (f"vec![{number}, {other}]",)),
-        }[kind]
-        return Expression(text, tuple(wrongs))
+        numbers = literals(rng)
+        text, wrongs = leaf(rng, kind, numbers, (self.word(), self.word()))
+        return Expression(text, wrongs)
 
 
 def _atomic(text: str) -> bool:

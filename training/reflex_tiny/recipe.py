@@ -134,6 +134,17 @@ RECIPES: Final = {
             Phase(steps=50, order=14, shards=_MADE, drill=0.05, scramble=0.4, end=1.0),
             Phase(steps=650, order=15, shards=_MADE, drill=0.05, scramble=0.4),
             Phase(steps=1200, order=16, shards=_ALL_MADE, drill=0.02, scramble=0.3, end=0.02),
+            # Once more with the mistakes that were written by hand, which the others hardly have.
+            Phase(steps=30, order=17, shards=_ALL_MADE, drill=0.0, end=0.35),
+            Phase(
+                steps=470,
+                order=18,
+                shards=(*_AGAIN, *_ALL_MADE),
+                drill=0.0,
+                scramble=0.2,
+                rename=0.2,
+                end=0.02,
+            ),
         ),
     ),
     # From nothing, with a tokenizer of its own and twice the parameters.
