@@ -35,6 +35,13 @@ OPEN = {
     "loop.runners.check.resources.limits",
     "loop.runners.fetch.resources.requests",
     "loop.runners.fetch.resources.limits",
+    "reflection.config",
+    "reflection.config.t3",
+    "reflection.nodeSelector",
+    "reflection.podAnnotations",
+    "reflection.podLabels",
+    "reflection.resources.requests",
+    "reflection.resources.limits",
 }
 """Mappings whose keys are the user's or Kubernetes' own."""
 
