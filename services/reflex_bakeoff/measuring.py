@@ -15,6 +15,7 @@ from reflex_bakeoff import HARNESS_VERSION, serving
 from reflex_bakeoff.errors import CacheProbeError, LoadError, MeasureError
 from reflex_bakeoff.gate.evaluate import evaluate
 from reflex_bakeoff.quality.endpoint import Endpoint, router_of
+from reflex_bakeoff.quality.notes import SUFFIX, Notes, NotesFrom
 from reflex_bakeoff.quality.one import Trying, measure
 from reflex_bakeoff.quality.run import Tell, measure_items, quiet, resumable
 from reflex_bakeoff.suite.item import Item
@@ -26,7 +27,7 @@ _LEAST_SECONDS: Final = 60.0
 
 def run_record(
     endpoint: Endpoint, suite: Suite, *, tries: int, seed: int, measured_at: datetime,
-    evidence_key: str = "", simulated: bool = False,
+    evidence_key: str = "", simulated: bool = False, notes: bool = False,
 ) -> RunRecord:  # fmt: skip
     """Return the head of a run's evidence.
 
@@ -38,9 +39,10 @@ def run_record(
         measured_at: the begin, with a time zone.
         evidence_key: empty when an endpoint is measured by hand.
         simulated: no real model answers.
+        notes: memories are put into its questions.
     """
     return RunRecord(
-        model=endpoint.model,
+        model=endpoint.model + (SUFFIX if notes else ""),
         evidence_key=evidence_key,
         suite=suite.name,
         suite_digest=suite.digest,
@@ -68,6 +70,7 @@ class Bakeoff:
         roofline: see `serving.speed`.
         seconds: for the whole.
         web_port: where locust's page is shown on 127.0.0.1 while the load runs; 0: nowhere.
+        notes: whose memories are put into the questions; None: nobody's.
     """
 
     run: RunRecord
@@ -81,6 +84,7 @@ class Bakeoff:
     speculative: bool = False
     seconds: float = 4 * 3600.0
     web_port: int = 0
+    notes: NotesFrom | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +165,8 @@ class _Measurement:
     async def _repairs(self, upto: int) -> None:
         """Measure so many items; those that could not be judged get a second chance each time."""
         router = router_of(self._what.endpoint)
-        trying = Trying(runner=self._runner, router=router, tries=self._what.run.tries)
+        notes = Notes(self._what.notes) if self._what.notes else None
+        trying = Trying(runner=self._runner, router=router, tries=self._what.run.tries, notes=notes)
 
         async def one(item: Item) -> ItemRecord:
             self._time_left()
@@ -186,6 +191,9 @@ class _Measurement:
                     break
         finally:
             await router.close()
+            if notes is not None:
+                await notes.close()
+                self._notes.append(f"memory: {notes.found} of {upto} items had notes")
         self._seen = replace(self._seen, items=records)
         if all(record.outcome is Outcome.ERROR for record in records):
             raise MeasureError(

@@ -21,7 +21,7 @@ from reflex_loop.settings import Renderer
 from reflex_loop.stopping import Stop
 
 LOG: Final = logging.getLogger("reflex.loop.memory")
-LONGEST_RECALL: Final = 2.0
+LONGEST_RECALL: Final = 30.0
 """Seconds that a question waits for memories at most, whatever the memory promises."""
 _CAUSES: Final = 3
 _MESSAGE: Final = 200

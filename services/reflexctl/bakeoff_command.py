@@ -152,6 +152,8 @@ def _look(
 @click.option("--hours", type=click.FloatRange(0.02, 48), default=4, show_default=True,
               help="For all of it.")  # fmt: skip
 @click.option("--web-port", type=int, default=0, help="Show locust's page on 127.0.0.1.")
+@click.option("--memory", metavar="URL", default="",
+              help="Put notes of this reflection service into the questions.")  # fmt: skip
 @click.option("--simulated", is_flag=True, help="No real model answers; the evidence says so.")
 @click.option("--unsafe-no-sandbox", "unsafe", is_flag=True,
               help="Run the models' code with all your rights.")  # fmt: skip
@@ -159,6 +161,9 @@ def _look(
 @click.option("-v", "--verbose", "verbosity", count=True, help="Say more; twice for all.")
 def run(as_json: bool, verbosity: int, **arguments: Any) -> int:  # noqa: ANN401
     """Measure an endpoint and judge it. Its key is taken from REFLEX_ENDPOINT_KEY.
+
+    What memory is worth: measure without it, then with --memory and the first run's items.jsonl as
+    --baseline. Notes are read by the key in REFLEX_API_KEY; nothing is written.
 
     Exit codes: 0 Pass; 1 Fail or Inconclusive; 2 configuration, or Error: nothing to be judged;
     130 interrupted: finished items are kept.

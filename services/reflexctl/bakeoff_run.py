@@ -21,6 +21,7 @@ from reflex_bakeoff.errors import BakeoffError, GateFileError, MeasureError, Sui
 from reflex_bakeoff.gate_file import load_gate
 from reflex_bakeoff.measuring import Bakeoff, run_bakeoff, run_record
 from reflex_bakeoff.quality.endpoint import Endpoint
+from reflex_bakeoff.quality.notes import NotesFrom
 from reflex_bakeoff.quality.run import Tell
 from reflex_bakeoff.report.folder import PAGE, write_reports
 from reflex_bakeoff.suite.suite import Suite, load_suite
@@ -30,6 +31,7 @@ from reflexctl.errors import ConfigurationError, NoVerdictError
 from reflexctl.plain import plain
 from reflexctl.sandbox import sandbox
 from reflexctl.screen import Screen
+from reflexctl.service_key import service_key
 from reflexctl.verdicts import exit_code, show
 
 EVIDENCE: Final = "items.jsonl"
@@ -60,6 +62,7 @@ class Wish:
     skip_cache: bool
     hours: float
     web_port: int
+    memory: str
     simulated: bool
     unsafe: bool
 
@@ -73,6 +76,7 @@ async def run(wish: Wish, screen: Screen) -> int:
     """
     suite, gate, baseline = _inputs(wish)
     endpoint = await _endpoint(wish, screen)
+    notes = _notes(wish, endpoint)
     bakeoff = Bakeoff(
         run=run_record(
             endpoint,
@@ -81,6 +85,7 @@ async def run(wish: Wish, screen: Screen) -> int:
             seed=wish.seed,
             measured_at=datetime.now(UTC),
             simulated=wish.simulated,
+            notes=notes is not None,
         ),
         endpoint=endpoint,
         suite=suite,
@@ -94,6 +99,7 @@ async def run(wish: Wish, screen: Screen) -> int:
         speculative=wish.speculative,
         seconds=wish.hours * 3600,
         web_port=wish.web_port,
+        notes=notes,
     )  # fmt: skip
     try:
         partial = wish.out / _PARTIAL
@@ -142,6 +148,22 @@ def _inputs(wish: Wish) -> tuple[Suite, GateSpec, Items | None]:
             hints=("give a gate for this suite: --gate FILE",),
         )
     return suite, gate, baseline
+
+
+def _notes(wish: Wish, endpoint: Endpoint) -> NotesFrom | None:
+    if not wish.memory:
+        return None
+    if not wish.memory.startswith(("http://", "https://")):
+        raise ConfigurationError(f"--memory {wish.memory}: no URL")
+    if endpoint.asked.renderer != "full":
+        raise ConfigurationError(
+            f"--memory: {endpoint.model} is asked in the compact form, which takes no notes",
+            hints=("--renderer full, if its context has room for it",),
+        )
+    key = service_key(None)
+    if not key:
+        raise ConfigurationError("--memory: give the reflection service's key by REFLEX_API_KEY")
+    return NotesFrom(url=wish.memory, key=key)
 
 
 async def _endpoint(wish: Wish, screen: Screen) -> Endpoint:

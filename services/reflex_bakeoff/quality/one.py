@@ -7,6 +7,7 @@ from typing import Final
 from reflex_api.items import ItemRecord, Outcome
 from reflex_bakeoff.quality.floors import CHECK_SECONDS, first_suggestion, rustfix_only
 from reflex_bakeoff.quality.ground import RememberingChecker, laid_out, verdict
+from reflex_bakeoff.quality.notes import Notes
 from reflex_bakeoff.suite.item import Item
 from reflex_loop.adapters.assembly import repair_with
 from reflex_loop.errors import LoopError
@@ -32,12 +33,14 @@ class Trying:
         router: knows the candidate only.
         tries: questions at most; the first decides pass@1.
         seconds: for the whole of one item's repair.
+        notes: memories that are put into the questions; None: there are none.
     """
 
     runner: Runner
     router: Router
     tries: int
     seconds: float = 900.0
+    notes: Notes | None = None
 
 
 async def measure(item: Item, trying: Trying) -> ItemRecord:
@@ -81,8 +84,12 @@ async def _repaired(item: Item, trying: Trying, checker: RememberingChecker) -> 
             options=options,
             listener=hear,
             task_id=item.id,
+            memory=trying.notes.of(item.id) if trying.notes else None,
         )
+        lost_before = trying.notes.lost if trying.notes else 0
         result = await repair.run()
+        if trying.notes and trying.notes.lost > lost_before:
+            return unclear(item, "the reflection service did not say what it remembers")
         codes = frozenset(starts[0].codes) if starts else frozenset()
         if missing := sorted(set(item.codes) - codes):
             told = ", ".join(sorted(codes)) or "nothing"
