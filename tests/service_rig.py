@@ -17,7 +17,7 @@ from reflex_loop.adapters.sandboxes import LocalSandboxes, SandboxPool
 from reflex_loop.events import Listener
 from reflex_loop.loop import Repair
 from reflex_loop.options import RepairOptions
-from reflex_loop.protocols import Proposer
+from reflex_loop.protocols import Memory, Proposer
 from reflex_loop.service.parts import Parts
 from reflex_loop.service.serve import server
 from reflex_loop.service.settings import load_settings
@@ -88,6 +88,7 @@ class ScriptedRepairs:
 
     proposer: Callable[[str], Proposer]
     checker: Callable[[], Any] = MarkedChecker
+    memory: Callable[[str], Memory | None] = lambda repair: None
     begun: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
 
@@ -104,6 +105,7 @@ class ScriptedRepairs:
             settings=replace(options.settings(reply_seconds=60.0), durable=False),
             listener=listener,
             progress=progress,
+            memory=self.memory(repair_id),
         )
 
 
