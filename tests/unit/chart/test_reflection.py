@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from reflex_reflection.service.settings import PREFIX, ServiceSettings, load_settings
 
 from reflex_loop.service.settings import load_settings as load_loop_settings
+from reflex_reflection.service.settings import PREFIX, ServiceSettings, load_settings
 from reflex_reflection.validation import validate
 from reflexctl import cluster
 from unit.chart.helm_chart import NAMESPACE, Chart, Manifest, Refused, of_kind, pod_template
