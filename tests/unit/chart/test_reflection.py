@@ -160,7 +160,7 @@ def test_prometheus_finds_it(chart: Chart) -> None:
 def test_reflexctl_finds_the_service_and_its_key(
     chart: Chart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster.shutil, "which", lambda name: "/bin/true")
+    monkeypatch.setattr("shutil.which", lambda name: "/bin/true")
     wanted = cluster.Kubectl(component="reflex-reflection").label
     name, _, value = wanted.partition("=")
     manifests = with_loop(chart, {})
