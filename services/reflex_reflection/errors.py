@@ -1,5 +1,5 @@
 """ReflectionError > ConfigError, BundleError, PlanError, FixturesDisabledError,
-FixtureMissingError, LogError, StoreError (> ImportFileError).
+FixtureMissingError, LogError, EmbeddingError, StoreError (> ImportFileError).
 
 A turn never sees one of them: `step` turns each into a reason (`reflect_error:<type>`), so the
 names of the types are part of the log's format.
@@ -60,3 +60,7 @@ class StoreError(ReflectionError):
 
 class ImportFileError(StoreError):
     """A line of an import is no memory; nothing of the file was taken."""
+
+
+class EmbeddingError(ReflectionError):
+    """The real embedding cannot be loaded, or a text has no vector by it."""

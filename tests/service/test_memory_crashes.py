@@ -1,5 +1,6 @@
 """Several processes, killed ones, and a full disk."""
 
+import hashlib
 import os
 import resource
 import signal
@@ -7,13 +8,20 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from postgres_server import postgres
 from reflection_turns import reflector, turn
+from reflex_reflection.bundle import MemoryEntry
+from reflex_reflection.ids import memory_id
 from reflex_reflection.step import Turn
 from reflex_reflection.store.database import Database
 from reflex_reflection.store.memories import Memories
+from reflex_reflection.writer import Evidence, MemoryRow
 
 
 def writer(url: str, agent: str, first: int, count: int) -> "subprocess.Popen[str]":
@@ -98,3 +106,39 @@ def test_a_full_disk_costs_the_memory_not_the_turn_and_is_told(tmp_path: Path) -
     assert again is not None
     assert again.written.ops_written == 1
     database.close()
+
+
+def long_memory(number: int) -> MemoryRow:
+    """Return a memory of about half a megabyte that does not get smaller when packed."""
+    said = "".join(hashlib.sha512(f"{number} {part}".encode()).hexdigest() for part in range(4000))
+    entry = MemoryEntry(owner="A", ts="2026-01-01T00:00:00Z", text=said)
+    name = memory_id(agent="A", turn=number, slot=0, text=said)
+    evidence = Evidence(turn_id=number, snippet_ids=(), input_sha256="0" * 64)
+    return MemoryRow(id=name, entry=entry, evidence=evidence)
+
+
+def fill(memories: Memories, kept: list[str]) -> None:
+    for number in range(100):
+        row = long_memory(number)
+        assert memories.add(row)
+        kept.append(row.id)
+
+
+def test_a_full_disk_of_the_server_is_an_error_and_nothing_is_half_kept() -> None:
+    with ExitStack() as stack:
+        # No file of the server may grow beyond this; those of its log are 16 MiB long anyway.
+        with files_no_longer_than(17 * 1024 * 1024):
+            folder = stack.enter_context(postgres())
+        database = Database(f"postgresql+psycopg://postgres@/postgres?host={folder}")
+        stack.callback(database.close)
+        memories = Memories(database, now=lambda: 0.0)
+        kept: list[str] = []
+        with pytest.raises(SQLAlchemyError, match="File too large"):
+            fill(memories, kept)
+        assert len(kept) > 3
+        assert [memory.id for memory in memories.page("A")] == kept
+        assert len(memories.history("A")) == len(kept)
+        assert memories.stats("A")["memories"] == len(kept)
+        outcome = reflector(sink=memories).after_turn(Turn(bundle=turn("small", agent="A")))
+        assert outcome is not None
+        assert outcome.written.ops_written == 1

@@ -8,13 +8,16 @@ from typing import Any, Final
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from reflex_reflection.errors import EmbeddingError
 from reflex_reflection.service import exchanging, finding, insight, keeping, reflecting
 from reflex_reflection.service.parts import LOG, Parts
+from reflex_reflection.store.embeddings import Embeddings
 from reflex_service.answers import ErrorView, answer_in_one_shape
 from reflex_service.errors import StartError
 
 _HOUSEKEEPING_SECONDS: Final = 60.0
 _KEYS_SECONDS: Final = 5.0
+_EMBEDDED_AT_ONCE: Final = 32
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     code: {"model": ErrorView, "description": text}
     for code, text in {
@@ -72,7 +75,21 @@ async def _housekeeping(parts: Parts) -> None:
                 parts.metrics.forgotten(how, count)
         except SQLAlchemyError as error:
             LOG.error("nothing old can be deleted: %s", str(error).splitlines()[0])
+        if parts.embeddings is not None:
+            await parts.database.run(_embed_some, parts, parts.embeddings)
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+def _embed_some(parts: Parts, embeddings: Embeddings) -> None:
+    """Embed what came by an import, or before there was a model; so much that nobody waits."""
+    try:
+        while count := embeddings.fill(_EMBEDDED_AT_ONCE):
+            parts.metrics.embedded(count)
+            if parts.life.draining:
+                return
+    except (EmbeddingError, SQLAlchemyError) as error:
+        parts.metrics.not_embedded()
+        LOG.error("memories are without vectors for now: %s", str(error).splitlines()[0])
 
 
 async def _keys(parts: Parts) -> None:

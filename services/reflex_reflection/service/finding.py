@@ -39,16 +39,30 @@ def _search(parts: Parts, owner: str, asked: SearchRequest) -> Sequence[Found]:
     if asked.mode == "text":
         found = find.by_words(owner, asked.query, limit=limit, scope=scope)
     elif asked.mode == "vector":
-        found = find.by_vector(owner, embedding.embed(said), limit=limit, scope=scope)
+        found = _near(parts, owner, asked, said, limit, scope)
     else:
         # The hash embedding says which memory is the same, and of all others nothing.
-        same = find.by_content(owner, said, scope=scope)
-        found = hybrid(
-            [find.by_words(owner, asked.query, limit=limit, scope=scope), same], limit=limit
-        )
+        ways = [
+            find.by_words(owner, asked.query, limit=limit, scope=scope),
+            find.by_content(owner, said, scope=scope),
+        ]
+        if parts.embeddings is not None:
+            ways.append(_near(parts, owner, asked, said, limit, scope))
+        found = hybrid(ways, limit=limit)
     if asked.mmr_lambda is not None:
         return ordered(diverse(found, limit=asked.k, balance=asked.mmr_lambda))
     return found[: asked.k]
+
+
+def _near(
+    parts: Parts, owner: str, asked: SearchRequest, said: str, limit: int, scope: Scope
+) -> list[Found]:
+    """Return what the real model finds near, or without one the hash embedding."""
+    real = parts.embeddings
+    if real is None:
+        return parts.search.by_vector(owner, embedding.embed(said), limit=limit, scope=scope)
+    vector = real.embed(storable(asked.query))
+    return parts.search.by_vector(owner, vector, model=real.model, limit=limit, scope=scope)
 
 
 def _as_summary(query: str, backend: Backend) -> str:

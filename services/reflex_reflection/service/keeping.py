@@ -4,11 +4,28 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
+from starlette.convertors import Convertor, register_url_convertor
 
 from reflex_reflection.service.parts import Owner, parts_of
 from reflex_reflection.service.views import MemoryList, MemoryView, MemoryWhole
 from reflex_service.errors import DrainingError, InvalidRequestError, NotFoundError
 
+
+class NameConvertor(Convertor[str]):
+    """An id in a path: it holds an agent's name, and that any character, `/` and line ends too."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
+register_url_convertor("memory", NameConvertor())
 router = APIRouter(tags=["memories"])
 Name = Annotated[str, InPath(max_length=512)]
 
@@ -36,7 +53,7 @@ async def page(
     )
 
 
-@router.get("/v1/memories/{id:path}", summary="Look at a memory")
+@router.get("/v1/memories/{id:memory}", summary="Look at a memory")
 async def get(request: Request, owner: Owner, id: Name) -> MemoryWhole:
     """Return it with its evidence and its vector."""
     parts = parts_of(request)
@@ -47,7 +64,7 @@ async def get(request: Request, owner: Owner, id: Name) -> MemoryWhole:
 
 
 @router.delete(
-    "/v1/memories/{id:path}", status_code=204, response_class=Response, summary="Delete a memory"
+    "/v1/memories/{id:memory}", status_code=204, response_class=Response, summary="Delete a memory"
 )
 async def delete(request: Request, owner: Owner, id: Name) -> Response:
     """Delete it: not found any more at once, purged after a time."""

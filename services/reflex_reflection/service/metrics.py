@@ -41,6 +41,12 @@ class ServiceMetrics:
             registry=registry,
             buckets=_SECONDS,
         )
+        self._embedded = Counter(
+            "reflex_reflection_embeddings",
+            "Memories that the real model was asked for, by what came of it.",
+            ["outcome"],
+            registry=registry,
+        )
         self._held = Gauge(
             "reflex_reflection_memories", "Memories of all owners together.", registry=registry
         )
@@ -80,6 +86,14 @@ class ServiceMetrics:
     def forgotten(self, how: str, count: int = 1) -> None:
         """Count memories that are gone."""
         self._forgotten.labels(how).inc(count)
+
+    def embedded(self, count: int) -> None:
+        """Count vectors of the real model."""
+        self._embedded.labels("ok").inc(count)
+
+    def not_embedded(self) -> None:
+        """Count a failure of the real model."""
+        self._embedded.labels("failed").inc()
 
     def took(self, what: str, seconds: float) -> None:
         """Note how long something took."""

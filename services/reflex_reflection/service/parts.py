@@ -16,6 +16,7 @@ from reflex_reflection.service.metrics import ServiceMetrics
 from reflex_reflection.service.settings import ServiceSettings
 from reflex_reflection.step import Log
 from reflex_reflection.store.database import Database
+from reflex_reflection.store.embeddings import Embeddings
 from reflex_reflection.store.memories import Memories
 from reflex_reflection.store.retention import Retention
 from reflex_reflection.store.search import Search
@@ -45,6 +46,8 @@ class Parts:
     memories: Memories
     search: Search
     retention: Retention
+    embeddings: Embeddings | None
+    """Of a real model, where there is one."""
     redact: Redact
     load: LoadFixtures
     log: Log

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
 
 from reflex_reflection.bundle import ReflectionBundle
+from reflex_reflection.errors import EmbeddingError
 from reflex_reflection.service.bounded import BoundedRoute
-from reflex_reflection.service.parts import Owner, Parts, parts_of
+from reflex_reflection.service.parts import LOG, Owner, Parts, parts_of
 from reflex_reflection.service.views import ReflectionRequest, ReflectionView
 from reflex_reflection.step import Outcome, Reflector, Turn
 from reflex_reflection.writer import MemoryRow, MemorySink
@@ -24,6 +26,8 @@ async def reflect(request: Request, owner: Owner, asked: ReflectionRequest) -> R
     bundle = asked.bundle.bundle()
     began = parts.clock()
     outcome, ids = await parts.database.run(_reflect, parts, owner, bundle)
+    if ids and parts.embeddings is not None:
+        await parts.database.run(_embed, parts, owner, ids)
     if outcome is None:
         parts.metrics.gate_closed()
         return ReflectionView(reflected=False, result=None, ids=[], reason="gate_closed")
@@ -66,3 +70,13 @@ def _reflect(
         steady=parts.steady, load=parts.load,
     )  # fmt: skip
     return reflector.after_turn(Turn(bundle=bundle)), sink.ids
+
+
+def _embed(parts: Parts, owner: str, ids: list[str]) -> None:
+    """Add the real model's vectors; what fails here is tried again by the housekeeping."""
+    assert parts.embeddings is not None
+    try:
+        parts.metrics.embedded(parts.embeddings.fill_new(owner, ids))
+    except (EmbeddingError, SQLAlchemyError) as error:
+        parts.metrics.not_embedded()
+        LOG.error("a memory is without its vector for now: %s", str(error).splitlines()[0])

@@ -29,6 +29,8 @@ class ServiceSettings(BaseSettings):
     """Bearer keys, one `name:key` a line; or a folder of such files (a mounted Secret)."""
     config: Path | None = None
     """The specification's YAML; none: its defaults, so that nothing is reflected on."""
+    embedding_model: Path | None = None
+    """A folder with `model.onnx` and `tokenizer.json`; none: only the hash embedding."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     body_bytes: int = Field(default=4 * MIB, ge=1024, le=256 * MIB)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from reflex_reflection import fixtures
 from reflex_reflection.config import ReflectionConfig
 from reflex_reflection.config_file import read_config
-from reflex_reflection.errors import ConfigError, StoreError
+from reflex_reflection.errors import ConfigError, EmbeddingError, StoreError
 from reflex_reflection.log import FILE_NAME, LogFile
 from reflex_reflection.redaction import redactor
 from reflex_reflection.service.metrics import ServiceMetrics
@@ -16,6 +16,7 @@ from reflex_reflection.service.parts import LOG, Parts
 from reflex_reflection.service.settings import ServiceSettings
 from reflex_reflection.step import steady_times
 from reflex_reflection.store.database import Database
+from reflex_reflection.store.embeddings import Embeddings
 from reflex_reflection.store.memories import Memories
 from reflex_reflection.store.retention import Retention
 from reflex_reflection.store.search import Search
@@ -57,6 +58,7 @@ def assemble(settings: ServiceSettings, *, now: Callable[[], float] = time.time)
             keep_deleted_seconds=settings.keep_deleted_days * 86_400,
             keep_audit=settings.keep_audit,
         ),
+        embeddings=_embeddings(settings, database),
         redact=redactor(),
         load=fixtures.load,
         log=LogFile(settings.data_dir / FILE_NAME, keep_bytes=settings.log_bytes),
@@ -66,6 +68,20 @@ def assemble(settings: ServiceSettings, *, now: Callable[[], float] = time.time)
         now=now,
         clock=time.monotonic,
     )
+
+
+def _embeddings(settings: ServiceSettings, database: Database) -> Embeddings | None:
+    if settings.embedding_model is None:
+        return None
+    # Only here: who has no model needs no runtime for one.
+    from reflex_reflection.onnx_embedding import load_model
+
+    try:
+        model = load_model(settings.embedding_model)
+    except EmbeddingError as error:
+        raise StartError(f"error: embedding_model: {error}") from error
+    LOG.info("memories are embedded by %s", model.name)
+    return Embeddings(database=database, model=model.name, embed=model.embed)
 
 
 def _config(settings: ServiceSettings) -> ReflectionConfig:

@@ -51,23 +51,26 @@ WRITER = """
 import sys
 from pathlib import Path
 from reflex_reflection.log import LogFile
-log = LogFile(Path(sys.argv[1]))
+log = LogFile(Path(sys.argv[1]), keep_bytes=int(sys.argv[3]) or None)
 for number in range(200):
     log.append([(sys.argv[2] * 100 + str(number) + "\\n").encode()])
 """
 
 
-def test_processes_side_by_side_lose_and_mix_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [0, 60_000])  # grows; is put aside once and begun anew
+def test_processes_side_by_side_lose_and_mix_nothing(tmp_path: Path, keep: int) -> None:
     file = tmp_path / FILE_NAME
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, file, letter],
+            [sys.executable, "-c", WRITER, file, letter, str(keep)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         for letter in "abcd"
     ]
     assert [one.wait(timeout=120) for one in started] == [0] * 4
-    lines = file.read_text().splitlines()
+    aside = file.with_name(FILE_NAME + ".1")
+    assert aside.exists() == bool(keep)
+    lines = (aside.read_text() if keep else "").splitlines() + file.read_text().splitlines()
     for letter in "abcd":
         mine = [line for line in lines if line.startswith(letter)]
         assert mine == [letter * 100 + str(number) for number in range(200)]
