@@ -8,7 +8,7 @@ end with the verdict that the test sets: every number here is simulated.
 import copy
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,6 +49,8 @@ from reflex_operator.reconcile.route.subject import inputs_of
 
 NOON = states.NOON
 MINUTE = timedelta(minutes=1)
+GATE: Manifest = {"suite": "rust-repair-smoke", "throughput": {"minRooflineShare": "none"}}
+"""On a CPU there is no roofline to have a share of."""
 
 
 @dataclass
@@ -59,13 +61,21 @@ class Outcome:
     better: Judgement | None = None
     pass_at1: float = 0.6
 
+    @property
+    def eligibility(self) -> str:
+        """What a route makes of it."""
+        return {"Pass": "Eligible", "Fail": "Rejected", "Error": "Unqualified"}.get(
+            self.passed.value, self.passed.value
+        )
+
 
 @dataclass
 class Engine(states.World):
     """A member whose engine takes several rounds to start and to stop."""
 
     dead: bool = False  # its engine ends as soon as it starts
-    restarts: list[datetime] = field(default_factory=list)
+    looping: bool = False  # it ended three times already
+    ended: datetime | None = None  # its last engine's end, as seen when its pod went
 
     def controllers(self) -> bool:
         """One round of the kubelet: first pods end, then they are gone, then new ones come."""
@@ -124,7 +134,9 @@ class Engine(states.World):
         for one in pod["status"]["conditions"]:
             if one["type"] == "ContainersReady":
                 one["status"] = "False"
-        pod["status"]["containerStatuses"] = [states.crash_looping(restarts=0)]
+        pod["status"]["containerStatuses"] = [
+            states.crash_looping(restarts=3 if self.looping else 0)
+        ]
         self._since(pod)
 
     def _since(self, pod: Manifest, *, ready: str = "False") -> None:
@@ -161,7 +173,7 @@ class Routes:
 
     def add_route(self, name: str, **spec: Any) -> None:
         body = {
-            "gate": {"suite": "rust-repair-smoke"},
+            "gate": GATE,
             "slot": {"name": "gpu0"},
             "evaluation": {"when": "Manual"},
             **spec,
@@ -188,7 +200,7 @@ class Routes:
                 model=copy.deepcopy(one.model),
                 deployment=copy.deepcopy(one.child("Deployment")),
                 pods=tuple(copy.deepcopy(one.pods)),
-                restarts=tuple(one.restarts),
+                ended=one.ended,
             )
             for key, one in self.models.items()
         }
@@ -381,7 +393,7 @@ class Routes:
                     "namespace": "default",
                     "creationTimestamp": states.timestamp(self.now),
                 },
-                "spec": {"modelRef": {"name": model}},
+                "spec": {"modelRef": {"name": model}, "gate": GATE},
             }
         )
 

@@ -26,6 +26,7 @@ class ScriptedBakeoffs:
         self.requests: list[BakeoffRequest] = []
         self.artefacts: dict[str, dict[str, bytes]] = {}  # by uid of the pod
         self.tampered: set[str] = set()  # models whose first attempt is tampered with
+        self.forged: set[str] = set()  # models of which every attempt is
         self.paused: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -73,7 +74,8 @@ class ScriptedBakeoffs:
             verdict_sha256=hashlib.sha256(text).hexdigest(),
             items_sha256=hashlib.sha256(items).hexdigest(),
         )
-        if request.model in self.tampered and request.attempt == 0:
+        first = request.model in self.tampered and request.attempt == 0
+        if first or request.model in self.forged:
             text = text.replace(b"simulated", b"tampered!")
         self.requests.append(request)
         self.artefacts[metadata["uid"]] = {"verdict.json": text, "items.json.gz": items}

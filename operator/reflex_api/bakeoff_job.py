@@ -5,7 +5,8 @@ finds the request in REQUEST_FILE, the baseline's artefacts in BASELINE_MOUNT, f
 aborted run in PARTIAL_MOUNT and the engine's key in KEY_FILE; it writes its artefacts into
 RESULTS_MOUNT and ends with a Receipt as its termination message. Its exit code says only whether
 there is a verdict. `results` (`python -m reflex_bakeoff results`) serves that folder on
-RESULTS_PORT, items also while they are incomplete, until `DELETE /`. Neither has an API token.
+RESULTS_PORT, items and PROGRESS_FILE also while it is going on, until `DELETE /`. Neither has an
+API token.
 """
 
 from typing import Final
@@ -20,6 +21,8 @@ from reflex_api.rules import ApiModel
 RESULTS_PORT: Final = 8091
 VERDICT_FILE: Final = "verdict.json"
 ITEMS_FILE: Final = "items.json.gz"
+PROGRESS_FILE: Final = "progress.json"
+PROGRESS_LIMIT: Final = 1 << 10
 VERDICT_LIMIT: Final = 64 << 10
 ITEMS_LIMIT: Final = 256 << 10
 
@@ -52,6 +55,14 @@ class BakeoffRequest(ApiModel):
     evidence_key: str = Field(default="", description="To be repeated in the verdict.")
     inputs: EvidenceInputs | None = Field(default=None, description="What the key is made of.")
     baseline: str = Field(default="", description="Id of the baseline's evidence; empty: none.")
+
+
+class BakeoffProgress(ApiModel):
+    """How far `measure` is; the file `progress.json`. It decides nothing."""
+
+    part: str = Field(max_length=32, description="repairs, speed or cache.")
+    done: int = Field(ge=0, description="Steps of that part that are finished.")
+    total: int = Field(ge=0, description="Of so many.")
 
 
 class Receipt(ApiModel):

@@ -79,6 +79,11 @@ class ReflexBakeoffStatus(ApiModel):
     started_at: datetime | None = Field(default=None, description="Start of the Job, UTC.")
     finished_at: datetime | None = Field(default=None, description="End of the run, UTC.")
     attempts: int | None = Field(default=None, ge=0, description="Jobs that were started.")
+    progress: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Part of the run, and how much of it is done in steps of 5 %; while it runs.",
+    )
     metrics: tuple[MetricStatus, ...] | None = Field(
         default=None,
         max_length=128,

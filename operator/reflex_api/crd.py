@@ -61,6 +61,7 @@ _BAKEOFF_COLUMNS: Final = (
     ("Superiority", "string", ".status.superiority", 0),
     ("Pass@1", "string", ".status.passAt1", 0),
     ("Reason", "string", '.status.conditions[?(@.type=="Complete")].reason', 0),
+    ("Progress", "string", ".status.progress", 0),
     ("Expires", "string", ".status.expiresAt", 1),
     ("Evidence", "string", ".status.evidenceId", 1),
     ("Age", "date", ".metadata.creationTimestamp", 0),

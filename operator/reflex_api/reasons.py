@@ -24,6 +24,7 @@ class RouteReason(StrEnum):
     MEMBER_NOT_ROUTED = "MemberNotRouted"
     MEMBER_NOT_FOUND = "MemberNotFound"
     KEYS_DIFFER = "KeysDiffer"
+    GATE_NOT_MEASURABLE = "GateNotMeasurable"
     # Serving
     PRIMARY_SERVING = "PrimaryServing"
     FALLBACK_SERVING = "FallbackServing"
@@ -60,6 +61,7 @@ class BakeoffReason(StrEnum):
     SPEC_INVALID = "SpecInvalid"
     NAME_CONFLICT = "NameConflict"
     IMAGE_NOT_CONFIGURED = "ImageNotConfigured"
+    GATE_NOT_MEASURABLE = "GateNotMeasurable"
     # Complete
     WAITING_FOR_MODEL = "WaitingForModel"
     WAITING_FOR_BASELINE = "WaitingForBaseline"

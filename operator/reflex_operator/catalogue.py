@@ -21,7 +21,7 @@ _PLACES: Final = (
 def load_catalogue(path: str = "") -> Catalogue:
     """Return the built-in catalogue, with the entries of a user's file before it.
 
-    An entry of the user's for the same repository takes the built-in one's place.
+    An entry of the user's for the same repository or GPU takes the built-in one's place.
 
     Raises:
         CatalogueError: a file is missing or wrong; the message names file and entry.
@@ -31,7 +31,8 @@ def load_catalogue(path: str = "") -> Catalogue:
         return builtin
     own = _read(Path(path))
     kept = tuple(one for one in builtin.models if own.find(one.repo) is None)
-    return Catalogue(models=(*own.models, *kept))
+    gpus = tuple(one for one in builtin.gpus if own.gpu(one.product) is None)
+    return Catalogue(models=(*own.models, *kept), gpus=(*own.gpus, *gpus))
 
 
 def _read(path: Path) -> Catalogue:

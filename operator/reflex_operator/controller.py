@@ -15,6 +15,7 @@ from reflex_api.names import MANAGED_SELECTOR
 from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
 from reflex_operator.cluster import Cluster
+from reflex_operator.endings import Endings
 from reflex_operator.errors import (
     ClusterError,
     ConflictError,
@@ -39,7 +40,6 @@ from reflex_operator.reconcile.plan import (
     RouteKey,
     SecretState,
 )
-from reflex_operator.restarts import Restarts
 from reflex_operator.store import WATCHED_KINDS, Store
 from reflex_operator.workqueue import WorkQueue
 
@@ -73,12 +73,12 @@ class Controller:
         progress: ProgressReader,
         metrics: Metrics,
         passes: Passes,
-        restarts: Restarts,
+        endings: Endings,
         rng: Random,
         now: Callable[[], datetime],
     ) -> None:
         self._passes = passes
-        self._restarts = restarts
+        self._endings = endings
         self._store = store
         self._queue = queue
         self._cluster = cluster
@@ -102,7 +102,7 @@ class Controller:
         self._metrics.watch_events.labels(kind).inc()
         self._metrics.watch_last_event.labels(kind).set(self._now().timestamp())
         if kind == "Pod":
-            self._restarts.observe(event_type, manifest)
+            self._endings.observe(event_type, manifest)
         change = self._store.observe(event_type, manifest)
         for key in change.keys:
             self._queue.add(key, urgent=change.urgent)
@@ -236,6 +236,7 @@ class Controller:
         self._told.pop(key, None)
         self._doomed.pop(key, None)
         self._applier.forget(key)
+        self._endings.forget(key)
         self._prober.forget(key)
         self._autopsies.forget(key)
         self._progress.forget(key)

@@ -18,6 +18,7 @@ from reflex_operator.autopsy import Autopsies
 from reflex_operator.cluster import Cluster
 from reflex_operator.collector import Collector
 from reflex_operator.controller import Controller
+from reflex_operator.endings import Endings
 from reflex_operator.errors import ClusterError
 from reflex_operator.idleness import IdleWatcher
 from reflex_operator.keys import Keys
@@ -27,8 +28,9 @@ from reflex_operator.observe_routes import RouteObserver
 from reflex_operator.passes import Passes
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
-from reflex_operator.reconcile.plan import AnyKey, EngineDefaults
-from reflex_operator.restarts import Restarts
+from reflex_operator.reconcile.plan import AnyKey, EngineDefaults, ModelKey
+from reflex_operator.relations import BAKEOFF, ROUTE
+from reflex_operator.route_metrics import BakeoffMetrics, RouteMetrics
 from reflex_operator.settings import OperatorSettings
 from reflex_operator.store import Store
 from reflex_operator.workqueue import WorkQueue
@@ -73,18 +75,20 @@ class Leader:
             keys,
             metrics=metrics,
             now=now,
-            answered=self._queue.add,
+            answered=self._probed,
             resolver=settings.engine_resolver,
         )
         self._autopsies = Autopsies(cluster, done=self._queue.add)
         self._progress = ProgressReader(
             now=now, answered=self._queue.add, resolver=settings.engine_resolver
         )
-        restarts = Restarts(now)
+        endings = Endings()
         self._idle = IdleWatcher(
             now=now, answered=self._queue.add, resolver=settings.engine_resolver
         )
-        self._collector = Collector(answered=self._queue.add, resolver=settings.engine_resolver)
+        self._collector = Collector(
+            answered=self._queue.add, now=now, resolver=settings.engine_resolver
+        )
         observer = Observer(self._store, keys, cluster, defaults)
         applier = Applier(
             cluster,
@@ -98,7 +102,7 @@ class Leader:
             store=self._store,
             queue=self._queue,
             observer=observer,
-            routes=RouteObserver(self._store, restarts, self._idle, self._prober, defaults),
+            routes=RouteObserver(self._store, endings, self._idle, self._prober, defaults),
             applier=applier,
             idle=self._idle,
             collector=self._collector,
@@ -113,7 +117,7 @@ class Leader:
             observer=observer,
             applier=applier,
             passes=passes,
-            restarts=restarts,
+            endings=endings,
             prober=self._prober,
             autopsies=self._autopsies,
             progress=self._progress,
@@ -122,8 +126,8 @@ class Leader:
             now=now,
         )
         metrics.export_conditions(self._store.condition_rows)
-        metrics.export_routes(self._store.route_rows)
-        metrics.export_bakeoffs(self._store.bakeoff_rows)
+        metrics.export(RouteMetrics(lambda: self._store.all_of(ROUTE)))
+        metrics.export(BakeoffMetrics(lambda: self._store.all_of(BAKEOFF)))
         if settings.engine_resolver:
             _log.warning(
                 "SIMULATED ENGINE: every engine is replaced by %s; results say nothing about "
@@ -137,6 +141,11 @@ class Leader:
         if not self._store.synced:
             return "the first list of the cluster"
         return "" if self._ready.is_set() else "watches"
+
+    def _probed(self, key: ModelKey) -> None:
+        """Wake the model, and whose evidence may be about other settings than the engine's."""
+        for one in (key, *self._store.followers(key)):
+            self._queue.add(one)
 
     async def run(self, take_signals: Callable[[], None]) -> None:
         """Work until cancelled, or until kopf or the workers end by themselves.

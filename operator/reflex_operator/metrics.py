@@ -14,11 +14,6 @@ from reflex_operator import __version__
 ConditionRow = tuple[str, str, str, str]
 """namespace, name, condition type, status."""
 
-RouteRow = tuple[str, str, str, str]
-"""namespace, name, active model, reason of Ready."""
-BakeoffRow = tuple[str, str, str, str]
-"""namespace, name, measured model, verdict."""
-
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -120,27 +115,9 @@ class Metrics:
             )
         )
 
-    def export_routes(self, rows: Callable[[], Iterable[RouteRow]]) -> None:
-        """Add `reflex_route_active`, read from `rows` at each scrape."""
-        self.registry.register(
-            _Rows(
-                "reflex_route_active",
-                "1 for the active model of a ReflexRoute and the reason of its Ready condition.",
-                ("namespace", "name", "model", "reason"),
-                rows,
-            )
-        )
-
-    def export_bakeoffs(self, rows: Callable[[], Iterable[BakeoffRow]]) -> None:
-        """Add `reflex_bakeoff_verdict`, read from `rows` at each scrape."""
-        self.registry.register(
-            _Rows(
-                "reflex_bakeoff_verdict",
-                "1 for the verdict of a ReflexBakeoff that is over.",
-                ("namespace", "name", "model", "verdict"),
-                rows,
-            )
-        )
+    def export(self, collector: Collector) -> None:
+        """Add families that a collector reads at each scrape."""
+        self.registry.register(collector)
 
 
 class _Rows(Collector):

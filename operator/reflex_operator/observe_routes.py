@@ -9,15 +9,15 @@ from reflex_api.names import (
     evidence_name,
     route_service_name,
 )
+from reflex_operator.endings import Endings
 from reflex_operator.idleness import IdleWatcher
 from reflex_operator.manifest import Manifest, ObjectRef, owned_by
 from reflex_operator.probe import Prober
-from reflex_operator.reconcile.bakeoff.snapshot import BakeoffSnapshot, Collected
+from reflex_operator.reconcile.bakeoff.snapshot import BakeoffSnapshot, Collected, Told
 from reflex_operator.reconcile.plan import BakeoffKey, EngineDefaults, ModelKey, RouteKey
 from reflex_operator.reconcile.route import membership
 from reflex_operator.reconcile.route.snapshot import MemberObjects, PeerRoute, RouteSnapshot
 from reflex_operator.relations import BAKEOFF, ROUTE
-from reflex_operator.restarts import Restarts
 from reflex_operator.store import Store
 
 
@@ -27,14 +27,14 @@ class RouteObserver:
     def __init__(
         self,
         store: Store,
-        restarts: Restarts,
+        endings: Endings,
         idle: IdleWatcher,
         prober: Prober,
         defaults: EngineDefaults,
     ) -> None:
         self._prober = prober
         self._store = store
-        self._restarts = restarts
+        self._endings = endings
         self._idle = idle
         self._defaults = defaults
 
@@ -70,6 +70,7 @@ class RouteObserver:
         bakeoff: Manifest,
         *,
         collected: Collected | None,
+        told: Told | None,
         conflicts: tuple[ObjectRef, ...],
         refusal: str,
     ) -> BakeoffSnapshot:
@@ -91,6 +92,7 @@ class RouteObserver:
             jobs=self._store.run_jobs(key),
             pods=self._store.run_pods(key),
             collected=collected,
+            told=told,
             conflicts=conflicts,
             refusal=refusal,
         )
@@ -120,7 +122,7 @@ class RouteObserver:
             deployment=live if ours else None,
             pods=pods,
             settings=self._settings(key, pods),
-            restarts=self._restarts.of(pods),
+            ended=self._endings.of(key),
         )
 
     def _settings(self, key: ModelKey, pods: tuple[Manifest, ...]) -> str:

@@ -102,6 +102,7 @@ class Passes:
         snapshot = self._routes.bakeoff(
             bakeoff,
             collected=self._collector.found(key, pods),
+            told=self._collector.told(key, pods),
             conflicts=conflicts,
             refusal=self._refusals.get(key, ""),
         )

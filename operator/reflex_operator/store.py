@@ -26,7 +26,7 @@ from reflex_operator.excerpt import (
     waits_for_node,
 )
 from reflex_operator.manifest import Manifest, ObjectRef, ref_of
-from reflex_operator.metrics import BakeoffRow, ConditionRow, RouteRow
+from reflex_operator.metrics import ConditionRow
 from reflex_operator.reconcile.plan import AnyKey, BakeoffKey, ModelKey, RouteKey
 from reflex_operator.relations import BAKEOFF, ROUTE, Relations, generation_of
 from reflex_operator.sharing import Sharing
@@ -101,6 +101,10 @@ class Store:
         kind = {ModelKey: MODEL, RouteKey: ROUTE, BakeoffKey: BAKEOFF}[type(key)]
         return self._objects[kind].get((key.namespace, key.name))
 
+    def followers(self, key: ModelKey) -> frozenset[AnyKey]:
+        """Return the routes and bakeoffs that look at a model."""
+        return self._relations.followers(key)
+
     def owner_keys(self) -> list[AnyKey]:
         """Return the keys of all custom resources."""
         routes = [RouteKey(namespace=space, name=name) for space, name in self._objects[ROUTE]]
@@ -167,22 +171,9 @@ class Store:
             for condition in (model.get("status") or {}).get("conditions") or []:
                 yield namespace, name, condition["type"], condition["status"]
 
-    def route_rows(self) -> Iterator[RouteRow]:
-        """Yield namespace, name, active model and Ready's reason of every route."""
-        for (namespace, name), route in self._objects[ROUTE].items():
-            status = route.get("status") or {}
-            ready = [c for c in status.get("conditions") or [] if c.get("type") == "Ready"]
-            reason = str(ready[0].get("reason") or "") if ready else ""
-            active = str((status.get("active") or {}).get("model") or "")
-            yield namespace, name, active, reason
-
-    def bakeoff_rows(self) -> Iterator[BakeoffRow]:
-        """Yield namespace, name, model and verdict of every bakeoff that is over."""
-        for (namespace, name), run in self._objects[BAKEOFF].items():
-            verdict = (run.get("status") or {}).get("verdict")
-            model = ((run.get("spec") or {}).get("modelRef") or {}).get("name") or ""
-            if verdict:
-                yield namespace, name, str(model), str(verdict)
+    def all_of(self, kind: str) -> list[Manifest]:
+        """Return all objects of a kind."""
+        return list(self._objects[kind].values())
 
     def trim(self, manifest: Mapping[str, Any], before: Manifest | None = None) -> Manifest:
         """Return a compact copy with what decisions and comparisons need.

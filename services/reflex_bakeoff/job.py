@@ -15,9 +15,11 @@ from reflex_api.bakeoff_job import (
     ITEMS_FILE,
     KEY_FILE,
     PARTIAL_MOUNT,
+    PROGRESS_FILE,
     REQUEST_FILE,
     RESULTS_MOUNT,
     VERDICT_FILE,
+    BakeoffProgress,
     BakeoffRequest,
     Receipt,
 )
@@ -125,12 +127,17 @@ async def measure(
     results = places.results / ITEMS_FILE
     (places.results / VERDICT_FILE).unlink(missing_ok=True)
 
+    def told(part: str, done: int, total: int, text: str) -> None:
+        progress = BakeoffProgress(part=part, done=done, total=total)
+        put(places.results / PROGRESS_FILE, progress.model_dump_json(by_alias=True).encode())
+        tell(part, done, total, text)
+
     def keep(items: Items) -> None:
         put(results, packed(items))
 
     async with sandbox(request.seconds) as runner:
         measured = await run_bakeoff(
-            bakeoff, runner, earlier=_earlier(places), kept=keep, tell=tell
+            bakeoff, runner, earlier=_earlier(places), kept=keep, tell=told
         )
     return _leave(measured, places)
 

@@ -8,16 +8,31 @@ from typing import Final
 
 from aiohttp import web
 
-from reflex_api.bakeoff_job import ITEMS_FILE, ITEMS_LIMIT, VERDICT_FILE, VERDICT_LIMIT
+from reflex_api.bakeoff_job import (
+    ITEMS_FILE,
+    ITEMS_LIMIT,
+    PROGRESS_FILE,
+    PROGRESS_LIMIT,
+    VERDICT_FILE,
+    VERDICT_LIMIT,
+)
 
-_SERVED: Final = {VERDICT_FILE: VERDICT_LIMIT, ITEMS_FILE: ITEMS_LIMIT}
-_KIND: Final = {VERDICT_FILE: "application/json", ITEMS_FILE: "application/gzip"}
+_SERVED: Final = {
+    VERDICT_FILE: VERDICT_LIMIT,
+    ITEMS_FILE: ITEMS_LIMIT,
+    PROGRESS_FILE: PROGRESS_LIMIT,
+}
+_KIND: Final = {
+    VERDICT_FILE: "application/json",
+    ITEMS_FILE: "application/gzip",
+    PROGRESS_FILE: "application/json",
+}
 
 
 async def serve(
     folder: Path, *, host: str, port: int, started: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Serve `verdict.json` and `items.json.gz` of a folder until `DELETE /` or SIGTERM.
+    """Serve a run's documents and its progress of a folder until `DELETE /` or SIGTERM.
 
     Items are served while they are incomplete, too. Nothing else of the folder is, and nothing
     that is larger than evidence may be.

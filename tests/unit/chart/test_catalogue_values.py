@@ -40,6 +40,19 @@ def test_the_operator_reads_what_the_values_say(chart: Chart, tmp_path: Path) ->
     assert found.weights_bytes == 19328804864
 
 
+def test_own_gpus_arrive_without_own_models(chart: Chart, tmp_path: Path) -> None:
+    gpu = {"product": "NVIDIA-OWN", "memoryBandwidth": 960000000000, "sources": ["its maker"]}
+    config = chart.only("ConfigMap", catalogueGpus=[gpu])
+    (tmp_path / "own.yaml").write_text(config["data"]["catalogue.yaml"])
+    found = load_catalogue(str(tmp_path / "own.yaml")).gpu("NVIDIA-OWN")
+    assert found is not None
+    assert found.memory_bandwidth == 960000000000
+    pod = pod_template(chart.only("Deployment", catalogueGpus=[gpu]))["spec"]
+    assert "catalogue" in [volume["name"] for volume in pod["volumes"]]
+    with pytest.raises(Refused, match="sources"):
+        chart.render(catalogueGpus=[{"product": "NVIDIA-OWN", "memoryBandwidth": 1}])
+
+
 def test_another_catalogue_starts_the_operator_again(chart: Chart) -> None:
     other = {**OWN, "repo": "example/other"}
     first, second = (pod_template(chart.only("Deployment", catalogue=[o])) for o in (OWN, other))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reflex_api.items import Ending, Prefix
-from reflex_bakeoff.speed.roofline import decode_roofline
+from reflex_api.roofline import decode_roofline
 from reflex_bakeoff.speed.schedule import due_times
 from reflex_bakeoff.speed.stream import read_line
 from reflex_bakeoff.speed.timing import (

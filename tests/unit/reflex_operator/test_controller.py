@@ -14,6 +14,7 @@ from reflex_operator.apply import Applier
 from reflex_operator.autopsy import Autopsies
 from reflex_operator.collector import Collector
 from reflex_operator.controller import Controller
+from reflex_operator.endings import Endings
 from reflex_operator.idleness import IdleWatcher
 from reflex_operator.keys import Keys
 from reflex_operator.metrics import Metrics
@@ -23,7 +24,6 @@ from reflex_operator.passes import Passes
 from reflex_operator.probe import Prober
 from reflex_operator.progress import ProgressReader
 from reflex_operator.reconcile.plan import AnyKey, EngineDefaults, ModelKey, RouteKey
-from reflex_operator.restarts import Restarts
 from reflex_operator.store import Store
 from reflex_operator.workqueue import WorkQueue
 from unit.reflex_operator.fakeapi import FakeApi, serving
@@ -91,7 +91,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
         prober = Prober(keys, metrics=metrics, now=lambda: NOON, answered=queue.add)
         autopsies = Autopsies(cluster, done=queue.add)
         progress = ProgressReader(now=lambda: NOON, answered=queue.add)
-        restarts = Restarts(lambda: NOON)
+        endings = Endings()
         idle = IdleWatcher(now=lambda: NOON, answered=queue.add)
         observer = Observer(store, keys, cluster, defaults)
         applier = Applier(cluster, store, keys, identity="pod", now=lambda: NOON, wake=queue.add)
@@ -99,10 +99,10 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
             store=store,
             queue=queue,
             observer=observer,
-            routes=RouteObserver(store, restarts, idle, prober, defaults),
+            routes=RouteObserver(store, endings, idle, prober, defaults),
             applier=applier,
             idle=idle,
-            collector=Collector(answered=queue.add),
+            collector=Collector(answered=queue.add, now=lambda: NOON),
             metrics=metrics,
             now=lambda: NOON,
         )
@@ -114,7 +114,7 @@ async def rig(fake: FakeApi, image: str = "engine:cpu") -> AsyncIterator[Rig]:
             observer=observer,
             applier=applier,
             passes=passes,
-            restarts=restarts,
+            endings=endings,
             prober=prober,
             autopsies=autopsies,
             progress=progress,

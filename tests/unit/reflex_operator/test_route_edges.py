@@ -1,4 +1,4 @@
-"""What is read for routes and bakeoffs: counters of engines, artefacts of pods, restarts."""
+"""What is read for routes and bakeoffs: counters of engines, artefacts and ends of pods."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,15 +9,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from reflex_api.bakeoff_job import ITEMS_LIMIT
+from reflex_api.bakeoff_job import ITEMS_LIMIT, BakeoffProgress
+from reflex_api.names import LABEL_MODEL
 from reflex_operator import idleness
 from reflex_operator.collector import Collector
+from reflex_operator.endings import Endings
 from reflex_operator.idleness import IdleWatcher
 from reflex_operator.manifest import Manifest
-from reflex_operator.reconcile.bakeoff.snapshot import Collected, CollectRequest
-from reflex_operator.reconcile.plan import BakeoffKey, RouteKey
+from reflex_operator.reconcile.bakeoff.snapshot import Collected, CollectRequest, Told
+from reflex_operator.reconcile.plan import BakeoffKey, ModelKey, RouteKey
 from reflex_operator.reconcile.route.snapshot import IdleRequest
-from reflex_operator.restarts import Restarts
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUN = BakeoffKey(namespace="default", name="run")
@@ -57,7 +58,7 @@ async def serving() -> AsyncIterator[Server]:
 @asynccontextmanager
 async def collecting() -> AsyncIterator[tuple[Collector, asyncio.Event]]:
     answered = asyncio.Event()
-    collector = Collector(answered=lambda _: answered.set())
+    collector = Collector(answered=lambda _: answered.set(), now=lambda: NOON)
     try:
         yield collector, answered
     finally:
@@ -90,6 +91,27 @@ async def test_what_is_missing_or_too_large_is_not_kept_and_tries_are_counted() 
             found = await collected(collector, answered, server)
             assert found is not None
             assert (found.items, found.tries) == (None, number)
+
+
+async def test_progress_is_asked_for_and_what_is_none_is_told_too() -> None:
+    async with serving() as server, collecting() as (collector, answered):
+        wanted = CollectRequest(pod_uid="p", url=server.url, what="progress")
+
+        async def ask() -> Told | None:
+            answered.clear()
+            collector.request(RUN, wanted)
+            async with asyncio.timeout(10):
+                await answered.wait()
+            return collector.told(RUN, {"p"})
+
+        assert await ask() == Told(pod_uid="p", at=NOON)
+        server.bodies["/progress.json"] = b'{"part": "repairs", "done": 37, "total": 100}'
+        progress = BakeoffProgress(part="repairs", done=37, total=100)
+        assert await ask() == Told(pod_uid="p", at=NOON, progress=progress)
+        server.bodies["/progress.json"] = b'{"percent": 12}'
+        assert await ask() == Told(pod_uid="p", at=NOON)
+        assert collector.told(RUN, {"another"}) is None
+        assert collector.found(RUN, {"p"}) is None, "it is no artefact"
 
 
 async def test_of_an_aborted_run_only_the_items_are_fetched() -> None:
@@ -141,21 +163,29 @@ async def test_an_engine_is_idle_since_its_counters_stood_still(
             await watcher.close()
 
 
-def pod(restarts: int, uid: str = "p") -> Manifest:
+def pod(*, ended: int | None, leaving: bool = True) -> Manifest:
+    over = {"finishedAt": f"2026-01-01T12:00:{ended or 0:02}Z"}
+    state = {"running": {}} if ended is None else {"terminated": over}
     return {
-        "metadata": {"uid": uid},
-        "status": {"containerStatuses": [{"restartCount": restarts}]},
+        "kind": "Pod",
+        "metadata": {
+            "name": "p",
+            "namespace": "default",
+            "uid": "p",
+            "labels": {LABEL_MODEL: "a"},
+            **({"deletionTimestamp": "2026-01-01T12:00:00Z"} if leaving else {}),
+        },
+        "status": {"containerStatuses": [{"restartCount": 0, "state": state}]},
     }
 
 
-def test_restarts_are_counted_as_they_are_seen() -> None:
-    now = [NOON]
-    seen = Restarts(lambda: now[0])
-    seen.observe("ADDED", pod(1))  # before our time
-    assert seen.of((pod(1),)) == ()
-    now[0] += timedelta(minutes=1)
-    seen.observe("MODIFIED", pod(2))
-    seen.observe("MODIFIED", pod(2))
-    assert seen.of((pod(2),)) == (now[0],)
-    seen.observe("DELETED", pod(2))
-    assert seen.of((pod(2),)) == ()
+def test_the_end_of_an_engine_is_known_after_its_pod_is_gone() -> None:
+    key = ModelKey(namespace="default", name="a")
+    seen = Endings()
+    seen.observe("MODIFIED", pod(ended=7))  # the pod itself says so as long as it is there
+    seen.observe("DELETED", pod(ended=None))
+    assert seen.of(key) is None
+    seen.observe("DELETED", pod(ended=9))
+    assert seen.of(key) == NOON + timedelta(seconds=9)
+    seen.forget(key)
+    assert seen.of(key) is None

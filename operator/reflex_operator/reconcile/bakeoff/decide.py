@@ -4,7 +4,7 @@ Over is what has evidence. What failed twice has evidence, too: a verdict `Error
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,6 +35,7 @@ from reflex_operator.reconcile.bakeoff.snapshot import (
     CollectRequest,
 )
 from reflex_operator.reconcile.bakeoff.status import complete, refused, under_way
+from reflex_operator.reconcile.roofline import Roofline, roofline_of, unmeasurable
 from reflex_operator.reconcile.route.evidence import EvidenceNote, note_of
 from reflex_operator.reconcile.route.health import Health, health_of
 from reflex_operator.reconcile.route.subject import inputs_of
@@ -42,6 +43,8 @@ from reflex_operator.reconcile.route.subject import inputs_of
 _LAST_ATTEMPT: Final = 1
 _COLLECT_TRIES: Final = 5
 _LOOK_AGAIN: Final = timedelta(seconds=5)
+_ASK_EVERY: Final = timedelta(seconds=10)
+"""For the progress, of which the status tells in steps of 5 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class Subject:
     secret: str = ""
     ready: bool = True
     inputs: EvidenceInputs | None = None
+    roofline: Roofline = field(default_factory=Roofline)
     image_id: str = ""
     settings: str = ""
     words: str = ""
@@ -85,6 +89,8 @@ def reconcile_bakeoff(snapshot: BakeoffSnapshot, now: datetime) -> BakeoffPlan:
         words = "set the operator's REFLEX_BAKEOFF_IMAGE"
         return refused(manifest, BakeoffReason.IMAGE_NOT_CONFIGURED, words, now)
     subject = _subject(snapshot, bakeoff, now)
+    if run is None and (words := unmeasurable(bakeoff.spec.gate, subject.roofline)):
+        return refused(manifest, BakeoffReason.GATE_NOT_MEASURABLE, words, now)
     if run is None:
         return _start(snapshot, bakeoff, subject, attempt=0, now=now)
     if subject.key != run.key and (subject.inputs is not None or not bakeoff.spec.model_ref):
@@ -96,14 +102,36 @@ def reconcile_bakeoff(snapshot: BakeoffSnapshot, now: datetime) -> BakeoffPlan:
         return _collect(snapshot, bakeoff, subject, run, now)
     if not subject.ready and not snapshot.kept:
         return _abort(snapshot, bakeoff, run, subject, now)
-    return under_way(bakeoff, run, BakeoffReason.RUNNING, subject.words, now)
+    return _running(snapshot, bakeoff, run, subject, now)
+
+
+def _running(
+    snapshot: BakeoffSnapshot, bakeoff: ReflexBakeoff, run: Run, subject: Subject, now: datetime
+) -> BakeoffPlan:
+    """Return the plan that says how far the run is, and asks for it now and then."""
+    told = snapshot.told if snapshot.told and snapshot.told.pod_uid == run.pod else None
+    progress = told.progress if told else None
+    reason = BakeoffReason.RUNNING
+    plan = under_way(bakeoff, run, reason, subject.words, now, progress=progress)
+    if not run.url:
+        return plan
+    left = told.at + _ASK_EVERY - now if told else timedelta(0)
+    if left > timedelta(0):
+        return _with(plan, requeue_after=left)
+    ask = CollectRequest(pod_uid=run.pod, url=run.url, what="progress")
+    return _with(plan, collect=ask, requeue_after=_ASK_EVERY)
 
 
 def _subject(snapshot: BakeoffSnapshot, bakeoff: ReflexBakeoff, now: datetime) -> Subject:
     given = bakeoff.spec.endpoint
     if given is not None:
         key = given.api_key_secret_ref
-        return Subject(url=given.url, name=given.model, secret=key.name if key else "")
+        return Subject(
+            url=given.url,
+            name=given.model,
+            secret=key.name if key else "",
+            roofline=Roofline(unknown="nobody knows the memory behind an endpoint"),
+        )
     objects = snapshot.model
     health: Health = health_of(objects.model, objects.deployment, objects.pods, (), now)
     name = bakeoff.spec.model_ref.name if bakeoff.spec.model_ref else ""
@@ -127,6 +155,7 @@ def _subject(snapshot: BakeoffSnapshot, bakeoff: ReflexBakeoff, now: datetime) -
         secret=secret_name(model),
         ready=health.well and inputs is not None,
         inputs=inputs,
+        roofline=roofline_of(model, snapshot.nodes, snapshot.defaults.catalogue),
         image_id=health.image_id,
         settings=objects.settings,
         words="" if health.well else f"{name} does not run",
@@ -157,6 +186,8 @@ def _start(
         load=bakeoff.spec.load,
         seed=bakeoff.spec.seed,
         seconds=int(bakeoff.spec.timeout.total_seconds()),
+        roofline=subject.roofline.tokens_per_second,
+        speculative=subject.roofline.speculative,
         evidence_key=subject.key,
         inputs=subject.inputs,
         baseline=_baseline_id(snapshot.baseline),

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
+from reflex_api.bakeoff_job import BakeoffProgress
 from reflex_operator.manifest import Manifest, ObjectRef
 from reflex_operator.reconcile.plan import EngineDefaults, EventRequest
 from reflex_operator.reconcile.route.snapshot import MemberObjects
@@ -22,12 +23,21 @@ class Collected:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a bakeoff's pod said of its progress. None: it did not answer."""
+
+    pod_uid: str
+    at: datetime
+    progress: BakeoffProgress | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CollectRequest:
-    """Fetch the artefacts of a bakeoff's pod, or tell it that they are safe."""
+    """Ask a bakeoff's pod how far it is, for its artefacts, or tell it that they are safe."""
 
     pod_uid: str
     url: str  # http://IP:PORT
-    what: Literal["partial", "final", "release"]
+    what: Literal["progress", "partial", "final", "release"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +55,7 @@ class BakeoffSnapshot:
     jobs: tuple[Manifest, ...] = ()
     pods: tuple[Manifest, ...] = ()  # of these Jobs
     collected: Collected | None = None
+    told: Told | None = None
     conflicts: tuple[ObjectRef, ...] = ()
     refusal: str = ""
 

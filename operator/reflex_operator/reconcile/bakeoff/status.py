@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import ValidationError
 
 from reflex_api.bakeoff import ReflexBakeoff
-from reflex_api.bakeoff_job import VERDICT_FILE
+from reflex_api.bakeoff_job import VERDICT_FILE, BakeoffProgress
 from reflex_api.conditions import Condition, ConditionStatus, carry_over, sentence
 from reflex_api.names import ANNOTATION_EVIDENCE
 from reflex_api.reasons import BakeoffCondition, BakeoffReason
@@ -25,6 +25,10 @@ _TEXT: Final[dict[BakeoffReason, tuple[str, str]]] = {
         "create a bakeoff of another name",
     ),
     BakeoffReason.IMAGE_NOT_CONFIGURED: ("no image to measure with", ""),
+    BakeoffReason.GATE_NOT_MEASURABLE: (
+        "it could only end in Error",
+        "create one with minRooflineShare: none, or complete the catalogue",
+    ),
     BakeoffReason.WAITING_FOR_MODEL: (
         "the model does not run now",
         "its route starts it when evaluation allows",
@@ -88,6 +92,7 @@ def under_way(
     now: datetime,
     *,
     attempt: int | None = None,
+    progress: BakeoffProgress | None = None,
 ) -> BakeoffPlan:
     """Return the plan whose status says how far the run is."""
     told: tuple[_Row, ...] = (
@@ -105,7 +110,22 @@ def under_way(
         status["startedAt"] = _time(run.started_at)
     if run and run.key:
         status["evidenceKey"] = run.key
+    if reason is BakeoffReason.RUNNING and (words := _progress(bakeoff, progress)):
+        status["progress"] = words
     return BakeoffPlan(status=status, events=_events(bakeoff.status, seen))
+
+
+def _progress(bakeoff: ReflexBakeoff, progress: BakeoffProgress | None) -> str:
+    """Return how far the run is; before the first answer, what was said last.
+
+    It moves in steps of 5 %: of a hundred items twenty writes.
+    """
+    if progress is None:
+        return str(bakeoff.status.get("progress") or "")
+    step = max(1, progress.total // 20)
+    over = progress.done >= progress.total
+    done = progress.total if over else progress.done - progress.done % step
+    return f"{progress.part} {done}/{progress.total}"
 
 
 def complete(

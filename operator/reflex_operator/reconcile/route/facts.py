@@ -1,11 +1,12 @@
 """The snapshot of a route as decisions read it: members, slot, incumbent, wishes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from reflex_api.bakeoff import ReflexBakeoff
 from reflex_api.errors import SpecError
 from reflex_api.evidence import EvidenceInputs
 from reflex_api.feedback import FEEDBACK_KEY, RouteFeedback
@@ -17,7 +18,9 @@ from reflex_api.route_status import Eligibility
 from reflex_operator.builders.cache import is_cached
 from reflex_operator.builders.engine import revision_of
 from reflex_operator.manifest import Manifest
+from reflex_operator.reconcile.roofline import Roofline, roofline_of, unmeasurable
 from reflex_operator.reconcile.route import membership
+from reflex_operator.reconcile.route.crashes import noted, times_of
 from reflex_operator.reconcile.route.evidence import (
     Evidence,
     Standing,
@@ -27,6 +30,7 @@ from reflex_operator.reconcile.route.evidence import (
 )
 from reflex_operator.reconcile.route.health import Health, engine_end, health_of, start_duration
 from reflex_operator.reconcile.route.record import (
+    Crashes,
     Incumbent,
     RouteRecord,
     Routing,
@@ -55,6 +59,8 @@ class Member:
     words: str = ""
     revision: str = ""  # that its Deployment would start
     replicas: int = 0  # of its Deployment
+    roofline: Roofline = field(default_factory=Roofline)
+    unmeasurable: str = ""  # why a bakeoff under the route's gate could only end in Error
     cached: bool = False  # its weights are there
     start: timedelta | None = None  # its last start took so long
 
@@ -130,8 +136,11 @@ def facts_of(snapshot: RouteSnapshot, route: ReflexRoute, now: datetime) -> Fact
     """Return the facts about a route."""
     routes = [snapshot.route, *(peer.route for peer in snapshot.peers)]
     sharing = membership.same_slot(snapshot.route, snapshot.peers)
-    members = {name: _member(snapshot, route, name, routes, now) for name in route.spec.members}
     record = record_of(snapshot.service)
+    crashes = noted(record.crashes if record else (), _pods(snapshot, route))
+    members = {
+        name: _member(snapshot, route, name, routes, crashes, now) for name in route.spec.members
+    }
     incumbent = _incumbent(record, route)
     strangers = _strangers(snapshot, sharing, members)
     return Facts(
@@ -141,7 +150,7 @@ def facts_of(snapshot: RouteSnapshot, route: ReflexRoute, now: datetime) -> Fact
         elders=tuple(name for name, older in strangers.items() if older),
         neighbours=_neighbours(sharing, members),
         room=membership.room_of([snapshot.route, *(peer.route for peer in sharing)]),
-        record=record or _recovered(members),
+        record=(record or _recovered(members)).model_copy(update={"crashes": crashes}),
         routing=routing_of(snapshot.service),
         known=record is not None,
         incumbent=incumbent,
@@ -161,10 +170,12 @@ def _member(
     route: ReflexRoute,
     name: str,
     routes: list[Manifest],
+    crashes: tuple[Crashes, ...],
     now: datetime,
 ) -> Member:
     objects = snapshot.members.get(name) or MemberObjects()
-    health = health_of(objects.model, objects.deployment, objects.pods, objects.restarts, now)
+    restarts = times_of(crashes, objects.pods)
+    health = health_of(objects.model, objects.deployment, objects.pods, restarts, now)
     unknown = Standing(eligibility=Eligibility.UNQUALIFIED, message="not usable")
     owner = membership.owner_of(name, routes)
     model, trouble, words = None, None, ""
@@ -199,6 +210,7 @@ def _member(
         suite=route.spec.gate.suite,
         harness=snapshot.defaults.harness,
     )
+    roofline = roofline_of(model, snapshot.nodes, snapshot.defaults.catalogue)
     evidence, last_run = newest(snapshot.evidence, name)
     settings = objects.settings if health.well else ""
     standing = judge(evidence, inputs, health.image_id, now, settings=settings)
@@ -214,10 +226,17 @@ def _member(
         inputs=inputs,
         model=model,
         revision=revision_of(deployment) if deployment else "",
+        roofline=roofline,
+        unmeasurable=unmeasurable(route.spec.gate, roofline),
         replicas=replicas,
         cached=not is_cached(model.spec.source) or _downloaded(objects.model),
         start=start_duration(objects.model),
     )
+
+
+def _pods(snapshot: RouteSnapshot, route: ReflexRoute) -> list[Manifest]:
+    there = (snapshot.members.get(name) for name in route.spec.members)
+    return [pod for one in there if one for pod in one.pods]
 
 
 def _downloaded(model: Manifest | None) -> bool:
@@ -265,9 +284,9 @@ def _strangers(
 
 def _ended_engines(snapshot: RouteSnapshot, members: Mapping[str, Member]) -> dict[str, datetime]:
     found = {
-        name: engine_end(snapshot.members[name].pods)
+        name: engine_end(objects.pods) or objects.ended
         for name in members
-        if name in snapshot.members
+        if (objects := snapshot.members.get(name)) is not None
     }
     return {name: moment for name, moment in found.items() if moment is not None}
 
@@ -291,15 +310,26 @@ def _feedback(snapshot: RouteSnapshot, now: datetime) -> RouteFeedback | None:
 def _bakeoffs(
     snapshot: RouteSnapshot, members: Mapping[str, Member]
 ) -> dict[str, tuple[Manifest, ...]]:
-    """Return the runs that are not over. Over is what has evidence: a status may be lost."""
+    """Return the runs that are to be made. Over is what has evidence: a status may be lost."""
     over = {(one["metadata"].get("labels") or {}).get(LABEL_BAKEOFF) for one in snapshot.evidence}
     found: dict[str, list[Manifest]] = {name: [] for name in members}
     for one in sorted(snapshot.bakeoffs, key=_created):
         metadata = one["metadata"]
         name = ((one.get("spec") or {}).get("modelRef") or {}).get("name")
-        if name in found and metadata["name"] not in over and not metadata.get("deletionTimestamp"):
+        if name not in found or metadata["name"] in over or metadata.get("deletionTimestamp"):
+            continue
+        if _is_runnable(one, members[name]):
             found[name].append(one)
     return {name: tuple(runs) for name, runs in found.items()}
+
+
+def _is_runnable(bakeoff: Manifest, member: Member) -> bool:
+    """Return whether a run gets a Job: nothing is stopped or waited for in favour of another."""
+    try:
+        gate = ReflexBakeoff.parse(bakeoff).spec.gate
+    except SpecError:
+        return False
+    return not unmeasurable(gate, member.roofline)
 
 
 def _created(manifest: Manifest) -> tuple[str, str]:

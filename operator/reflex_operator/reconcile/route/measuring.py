@@ -56,7 +56,7 @@ def needs(facts: Facts, member: Member) -> bool:
     if not member.usable or member.suspended or (member.inputs is None and not member.revision):
         # Nothing was rendered for it yet; that comes with its first pass.
         return False
-    if _error_wait(facts, member) is not None:
+    if member.unmeasurable or _error_wait(facts, member) is not None:
         return False
     if standing in (Eligibility.UNQUALIFIED, Eligibility.STALE):
         return True

@@ -64,6 +64,14 @@ class Past(_Part):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
+class Crashes(_Part):
+    """How often the engine in a pod was restarted, and when its last runs ended."""
+
+    pod: str  # uid
+    count: int = 0
+    times: tuple[datetime, ...] = ()
+
+
 class Incumbent(_Part):
     """Who serves when all is well, as decided while this was spec.primary."""
 
@@ -80,6 +88,7 @@ class RouteRecord(_Part):
     manual: str = ""  # the last choice by hand that was followed
     swap: Swap | None = None
     history: tuple[Past, ...] = ()  # oldest first
+    crashes: tuple[Crashes, ...] = ()  # of the members' pods that are there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ class MemberObjects:
     deployment: Manifest | None = None
     pods: tuple[Manifest, ...] = ()  # engines, whatever their revision
     settings: str = ""  # digest of the verified engine's settings; "": not known
-    restarts: tuple[datetime, ...] = ()  # of the engine's container, as far as they were watched
+    ended: datetime | None = None  # end of the last engine whose pod was seen to go
 
 
 @dataclass(frozen=True, kw_only=True)

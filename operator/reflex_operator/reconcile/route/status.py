@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from reflex_api.conditions import Condition, ConditionStatus, carry_over
 from reflex_api.names import route_service_name
 from reflex_api.reasons import RouteCondition, RouteReason
+from reflex_api.route_spec import EvaluationTime
 from reflex_api.route_status import Eligibility, TransitionKind
 from reflex_operator.builders.secret import secret_name
 from reflex_operator.manifest import Manifest
@@ -114,6 +115,10 @@ def _accepted(facts: Facts) -> Told:
         words = [one.words for one in facts.members.values() if one.trouble is trouble]
         if words:
             return Told(status="False", reason=trouble, evidence=", ".join(words))
+    wrong = [one.unmeasurable for one in facts.members.values() if one.usable and one.unmeasurable]
+    if wrong and facts.route.spec.evaluation.when is not EvaluationTime.MANUAL:
+        # Each member's own words stand in its line of status.members.
+        return Told(status="False", reason=RouteReason.GATE_NOT_MEASURABLE, evidence=wrong[0])
     # By name: what Secrets hold is not read here, and each owned one is random.
     keys = {secret_name(one.model): None for one in facts.members.values() if one.model}
     if len(keys) > 1:
@@ -214,6 +219,8 @@ def _member(facts: Facts, step: Step, member: Member) -> Manifest:
     elif eligibility is not Eligibility.ELIGIBLE and facts.bakeoffs.get(member.name):
         eligibility = Eligibility.EVALUATING
         words = f"bakeoff {facts.bakeoffs[member.name][0]['metadata']['name']}"
+    elif member.unmeasurable and member.evidence is None:
+        words = f"the route's gate cannot be measured: {member.unmeasurable}"[:256]
     entry: Manifest = {
         "model": member.name,
         "role": "Primary" if member.name == facts.route.spec.primary else "Fallback",

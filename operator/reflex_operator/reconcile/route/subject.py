@@ -5,23 +5,15 @@ the nodes that the spec selects say on what.
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from reflex_api.evidence import EvidenceInputs
 from reflex_api.harness import Harness
 from reflex_api.model import Device, ReflexModel
-from reflex_api.names import GPU_RESOURCE
 from reflex_operator.builders.cache import source_revision
 from reflex_operator.builders.engine import revision_of
 from reflex_operator.manifest import Manifest
+from reflex_operator.reconcile.hardware import NONE, gpus_of
 from reflex_operator.reconcile.revisions import engine_args, memory_of
-
-NONE: Final = "none"
-_LABELS: Final = (
-    "nvidia.com/gpu.product",
-    "nvidia.com/gpu.memory",
-    "nvidia.com/cuda.driver-version.full",
-)
 
 
 def inputs_of(
@@ -83,14 +75,11 @@ def _gpu(model: ReflexModel, nodes: Mapping[str, Manifest]) -> tuple[str, str, s
     """Return product, memory and driver; several kinds of nodes are all named, in order."""
     if model.spec.engine.device is not Device.CUDA:
         return NONE, NONE, NONE
-    selector = model.spec.placement.node_selector
-    found = set()
-    for node in nodes.values():
-        labels = node["metadata"].get("labels") or {}
-        capacity = (node.get("status") or {}).get("capacity") or {}
-        chosen = all(labels.get(key) == value for key, value in selector.items())
-        if chosen and (GPU_RESOURCE in capacity or _LABELS[0] in labels):
-            found.add(tuple(str(labels.get(label) or NONE) for label in _LABELS))
-    parts = [sorted({one[index] for one in found}) for index in range(3)]
+    found = gpus_of(model, nodes)
+    parts = [
+        sorted({one.product for one in found}),
+        sorted({one.memory for one in found}),
+        sorted({one.driver for one in found}),
+    ]
     product, memory, driver = ("|".join(part)[:1024] or NONE for part in parts)
     return product, memory, driver

@@ -25,6 +25,10 @@ _TEXT: Final[dict[RouteReason, tuple[str, str]]] = {
         "valid, but members have different API keys, so that a swap shuts clients out",
         "set the same spec.apiKeySecretRef on all members",
     ),
+    RouteReason.GATE_NOT_MEASURABLE: (
+        "no bakeoff can be judged",
+        "set gate.throughput.minRooflineShare to none, or complete the catalogue",
+    ),
     RouteReason.PRIMARY_SERVING: ("the primary serves", ""),
     RouteReason.FALLBACK_SERVING: ("a fallback serves", ""),
     RouteReason.SWAPPING: ("the active model changes", "wait; the cloud may answer meanwhile"),

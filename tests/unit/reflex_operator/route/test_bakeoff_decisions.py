@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 import states
-from reflex_api.bakeoff_job import BakeoffRequest, Receipt
+from reflex_api.bakeoff_job import BakeoffProgress, BakeoffRequest, Receipt
 from reflex_api.names import API_VERSION, LABEL_BAKEOFF
 from reflex_api.verdict import Judgement
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile.bakeoff.decide import reconcile_bakeoff
-from reflex_operator.reconcile.bakeoff.snapshot import BakeoffPlan, BakeoffSnapshot, Collected
+from reflex_operator.reconcile.bakeoff.snapshot import BakeoffPlan, BakeoffSnapshot, Collected, Told
 from reflex_operator.reconcile.route.evidence import read
 from reflex_operator.reconcile.route.snapshot import MemberObjects
-from route_states import NOON, Outcome, Routes, verdict
+from route_states import GATE, NOON, Outcome, Routes, verdict
 
 ITEMS = gzip.compress(b"{}")
 
@@ -40,7 +40,7 @@ class Bakeoff:
             },
             "spec": {
                 "modelRef": {"name": "a"},
-                "gate": {"suite": "rust-repair-smoke"},
+                "gate": GATE,
                 **spec,
             },
         }
@@ -49,6 +49,7 @@ class Bakeoff:
         self.pods: list[Manifest] = []
         self.maps: dict[str, Manifest] = {}
         self.collected: Collected | None = None
+        self.told: Told | None = None
         self.kept = True
 
     def snapshot(self) -> BakeoffSnapshot:
@@ -66,6 +67,7 @@ class Bakeoff:
             jobs=tuple(self.jobs),
             pods=tuple(self.pods),
             collected=self.collected,
+            told=self.told,
         )
 
     def step(self) -> BakeoffPlan:
@@ -203,6 +205,19 @@ def test_a_limit_that_is_null_stays_null_in_the_request() -> None:
     assert request.gate.throughput.min_roofline_share is None
 
 
+@pytest.mark.parametrize(
+    "subject", [{}, {"modelRef": None, "endpoint": {"url": "http://host:30000/v1", "model": "m"}}]
+)
+def test_what_could_only_end_in_error_is_refused_before_it_starts(subject: Manifest) -> None:
+    run = Bakeoff(gate={"suite": "rust-repair-smoke"}, **subject)
+    plan = run.step()
+    assert not plan.apply
+    assert plan.status is not None
+    accepted = next(one for one in plan.status["conditions"] if one["type"] == "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "GateNotMeasurable")
+    assert "minRooflineShare: none" in accepted["message"]
+
+
 @pytest.mark.parametrize("trouble", ["tampered", "exit", "no receipt", "not served"])
 def test_what_gives_nothing_is_run_once_more_and_then_an_error(trouble: str) -> None:
     run = Bakeoff()
@@ -229,6 +244,34 @@ def test_what_gives_nothing_is_run_once_more_and_then_an_error(trouble: str) -> 
     found = read(run.maps["run.evidence"])
     assert found is not None
     assert found.qualification is Judgement.ERROR
+
+
+def test_the_progress_is_asked_for_now_and_then_and_told_in_steps() -> None:
+    run = Bakeoff()
+    run.step()
+    plan = run.step()
+    assert plan.collect is not None
+    assert (plan.collect.what, plan.collect.url) == ("progress", "http://10.0.0.9:8091")
+    told: list[str] = []
+    for done in (*range(0, 200, 7), 200):
+        progress = BakeoffProgress(part="repairs", done=done, total=200)
+        run.told = Told(pod_uid=plan.collect.pod_uid, at=run.now, progress=progress)
+        assert run.step().collect is None, "it was asked a moment ago"
+        run.now += timedelta(seconds=10)
+        plan = run.step()
+        assert plan.collect is not None
+        words = run.manifest["status"]["progress"]
+        told += [words] if words not in told else []
+    assert told[0] == "repairs 0/200"
+    assert told[1] == "repairs 10/200"
+    assert told[-1] == "repairs 200/200"
+    assert len(told) <= 21
+    run.told = None  # another operator, which has not asked yet
+    run.step()
+    assert run.manifest["status"]["progress"] == "repairs 200/200"
+    run.end()
+    run.step()
+    assert "progress" not in run.manifest["status"]
 
 
 def test_a_model_that_does_not_run_is_waited_for() -> None:

@@ -7,7 +7,7 @@ import pytest
 from reflex_api.feedback import FEEDBACK_KEY, RouteFeedback
 from reflex_api.names import ANNOTATION_HOLD, ANNOTATION_MANUAL
 from reflex_api.verdict import Judgement
-from route_states import MINUTE, NOON, Outcome, Routes, member
+from route_states import MINUTE, Outcome, Routes, member
 
 
 def started(**spec: object) -> Routes:
@@ -125,8 +125,8 @@ def test_swaps_are_limited_by_the_hour() -> None:
 def test_trouble_that_a_restart_does_not_heal_is_not_waited_for() -> None:
     world = started(failover={"unhealthyAfter": "24h"})
     world.qualify("b")
+    world.models["a"].looping = True
     world.die("a")
-    world.models["a"].restarts += [world.now] * 3
     world.settle()
     assert world.serving() == "b"
 
@@ -567,7 +567,7 @@ def test_two_models_that_do_not_start_do_not_alternate() -> None:
     world = started(failover={"unhealthyAfter": "1s", "failbackAfter": "10m"})
     world.qualify("b")
     for name in "ab":
-        world.models[name].restarts = [NOON + timedelta(days=99)] * 3  # always three just now
+        world.models[name].looping = True
         world.die(name)
     world.later(steps=60)
     tries = [one for one in world.record().history if not one.ok]
