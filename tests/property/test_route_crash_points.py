@@ -33,7 +33,7 @@ class Killed(Routes):
 
 
 def started(members: str = "abc", **spec: object) -> Killed:
-    world = Killed(members, **spec)  # type: ignore[arg-type]
+    world = Killed(members, **spec)
     world.settle()
     return world
 
