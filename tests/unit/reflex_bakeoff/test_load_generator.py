@@ -19,6 +19,7 @@ from reflex_api.items import Ending, LoadRecord, RequestRecord
 from reflex_bakeoff.errors import LoadError
 from reflex_bakeoff.speed.plan import LoadPlan, PlannedPhase, PlannedRequest
 from reflex_bakeoff.speed.runner import run_load
+from reflex_bakeoff.speed.schedule import due_times
 from reflex_bakeoff.speed.timing import Trace
 from reflex_bakeoff.speed.traces import Watched, summarise
 
@@ -160,6 +161,68 @@ def test_w7_requests_behind_a_stall_show_it(seen: Seen) -> None:
     waited = [one for one in seen.of("w7") if one.ttft is not None and one.ttft > 0.4]
 
     assert len(waited) >= 4
+
+
+def test_w1_a_stream_sends_its_next_request_only_after_an_answer(seen: Seen) -> None:
+    """Requests kept running: so many at once, and never one more."""
+    traces = sorted((one for one in seen.traces if one.phase == "plain"), key=lambda one: one.due)
+    ends = sorted(one.arrivals[-1].at for one in traces)
+    streams = CASES["plain"]["streams"]
+
+    assert all(one.due <= traces[0].arrivals[0].at for one in traces[:streams])
+    for index, one in enumerate(traces[streams:]):
+        assert one.due >= ends[index]
+
+
+@pytest.mark.parametrize("case", ["w2", "w7"])
+def test_w2_requests_are_due_by_the_schedule_whatever_became_of_the_others(
+    seen: Seen, case: str
+) -> None:
+    due = sorted(one.due for one in seen.traces if one.phase == case)
+
+    planned = due_times(EACH, CASES[case]["rate"], seed=42)
+    assert [at - due[0] for at in due] == pytest.approx(planned, abs=1e-6)
+
+
+def test_w4_the_visible_time_is_that_of_the_first_chunk_after_the_reasoning(seen: Seen) -> None:
+    records = {one.id: one for one in seen.of("w4")}
+    for trace, truth in seen.with_truth("w4"):
+        hidden = sum(not one.visible for one in trace.arrivals)
+        record = records[trace.id]
+
+        assert hidden == len(truth["written"]) // 2
+        assert record.ttft == trace.arrivals[0].at - trace.due
+        assert record.ttft_visible == trace.arrivals[hidden].at - trace.due
+
+
+def test_w7_waiting_for_a_free_stream_counts(engine: Running) -> None:
+    """Two requests may be running: those that are due in the stall are sent after it.
+
+    From when they were sent none of them waited.
+    """
+    few = LoadPlan(
+        base_url=f"{engine.root}/v1", model="simulated", open_streams=2,
+        phases=(phase("w7", streams=0, rate=40.0),),
+    )  # fmt: skip
+    seen = Seen(engine, few)
+
+    behind = [one for one in seen.of("w7") if one.dispatch_lag > 0.3]
+    assert len(behind) >= 3
+    assert all(one.ttft is not None and one.ttft > one.dispatch_lag for one in behind)
+    assert seen.load.dispatch_lag_p95 > 0.3
+
+
+def test_w6_w8_the_whole_answer_is_read(seen: Seen) -> None:
+    assert {one.chunks for case in ("w6", "w8") for one in seen.of(case)} == {24}
+
+
+def test_the_length_of_a_phase_is_from_the_first_due_to_the_last_chunk(seen: Seen) -> None:
+    walls = {one.name: one.wall for one in seen.load.phases}
+    for case in ("plain", "w2", "w7"):
+        mine = [one for one in seen.traces if one.phase == case]
+        last = max(arrival.at for one in mine for arrival in one.arrivals)
+
+        assert walls[case] == pytest.approx(last - min(one.due for one in mine))
 
 
 def test_w8_missing_counts_stay_missing(seen: Seen) -> None:
