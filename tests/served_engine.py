@@ -35,7 +35,7 @@ KEEPER: Final = r"""
 import json, os, pathlib, shutil, subprocess, sys
 given = json.loads(sys.stdin.readline())
 model = pathlib.Path("/tmp/model")
-shutil.copytree("/models/reflex-tiny", model)
+shutil.copytree(f"/models/{given['weights']}", model)
 for name, values in given["changes"].items():
     path = model / name
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
@@ -69,8 +69,9 @@ class ServedEngine:
 
 @contextmanager
 def serving(
-    image: EngineImage, folder: Path, *, context: int = 1024, random_weights: bool = False
-) -> Iterator[ServedEngine]:
+    image: EngineImage, folder: Path, *, context: int = 1024, random_weights: bool = False,
+    weights: str = MODEL,
+) -> Iterator[ServedEngine]:  # fmt: skip
     """Start the engine with the bundled model and wait until it is ready; end it afterwards.
 
     Args:
@@ -78,6 +79,7 @@ def serving(
         folder: for its log.
         context: more than the model's own 1,024 stretches its positions: what it then answers
             beyond them is worth nothing, counts of tokens are.
+        weights: which of the image's models; it is served as MODEL.
         random_weights: draw the weights instead of loading them, and frame the chat as Qwen3 does.
     """
     port, log = free_port(), folder / "engine.log"
@@ -86,7 +88,8 @@ def serving(
         changes["tokenizer_config.json"] = {"chat_template": CHATML}
     with log.open("wb") as sink, image.started(KEEPER, stderr=sink) as process:
         assert process.stdin is not None
-        given = {"args": _arguments(port, context, random_weights), "changes": changes}
+        arguments = _arguments(port, context, random_weights)
+        given = {"args": arguments, "changes": changes, "weights": weights}
         process.stdin.write(json.dumps(given).encode() + b"\n")
         process.stdin.flush()
         _wait(process, f"http://127.0.0.1:{port}/ready", log)

@@ -2,16 +2,20 @@
 
 Times need a quiet machine; counts do not. Suites: `operator` (many models on fake nodes, minutes),
 `loop` (the repair loop's own time), `chat` (what stands between client and engine, with LiteLLM's
-proxy and sglang-router beside it), `engine` (the real engine's prefix cache and schemas).
+proxy and sglang-router beside it), `engine` (the real engine's prefix cache and schemas), `load`
+(the load generator against the truth, with sglang.bench_serving and AIPerf beside it).
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from reflex_e2e.kubectl import ROOT
 
 from bench import engine_suite, operator_suite
+from bench.bakeoff import load_suite, repairs_suite, swaps
+from bench.bakeoff.place import Place
 from bench.chat import suite as chat_suite
 from bench.loop import suite as loop_suite
 from bench.report import render
@@ -20,8 +24,11 @@ from bench.scale import SCENARIOS
 
 LATEST = ROOT / "docs/benchmarks/latest.json"
 README = ROOT / "docs/benchmarks/README.md"
+LAB = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reflex/lab/kubeconfig"
 FULL_REST = 600.0
-SUITES = ("operator", "loop", "chat", "engine")
+SUITES = ("operator", "loop", "chat", "engine", "load", "repairs")
+ON_REQUEST = ("swaps",)
+"""Not part of a plain run: it needs a cluster with a route."""
 
 
 def main() -> int:
@@ -40,6 +47,14 @@ def main() -> int:
         chat_suite.run(rows, load, peers=not options.no_peers)
     if "engine" in options.suite:
         engine_suite.run(rows)
+    if "load" in options.suite:
+        load_suite.run(rows, rounds=options.load_rounds, peers=not options.no_peers)
+    if "swaps" in options.suite:
+        namespace, _, name = options.route.rpartition("/")
+        place = Place(namespace=namespace or "default", name=name, kubeconfig=options.kubeconfig)
+        swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
+    if "repairs" in options.suite:
+        repairs_suite.run(rows, count=options.items, real=not options.no_engine)
     for row in rows.rows:
         verdict = {True: "holds", False: "MISSED", None: ""}[row.holds]
         print(f"{row.name:40} {row.value:>10g} {row.unit:10} {row.bar or '':8} {verdict}")
@@ -54,7 +69,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--suite", choices=SUITES, nargs="+", default=list(SUITES))
+    parser.add_argument("--suite", choices=SUITES + ON_REQUEST, nargs="+", default=list(SUITES))
     parser.add_argument("--into", type=Path, default=LATEST, help="file of the numbers")
     operator = parser.add_argument_group("operator")
     operator.add_argument("--models", type=int, nargs="+", default=[100, 500], metavar="N")
@@ -69,7 +84,17 @@ def _options() -> argparse.Namespace:
     chat = parser.add_argument_group("chat")
     chat.add_argument("--rounds", type=int, default=5)
     chat.add_argument("--requests", type=int, default=160, help="in each round, of each kind")
-    chat.add_argument("--no-peers", action="store_true", help="neither LiteLLM nor sglang-router")
+    load = parser.add_argument_group("load")
+    load.add_argument("--load-rounds", type=int, default=3, help="of the loads with 8 and 32")
+    swapping = parser.add_argument_group("swaps")
+    swapping.add_argument("--route", default="default/tiny", metavar="NAMESPACE/NAME")
+    swapping.add_argument("--kubeconfig", type=Path, default=LAB, help="default: the lab's")
+    swapping.add_argument("--swaps", type=int, default=20)
+    swapping.add_argument("--failovers", type=int, default=5)
+    repairs = parser.add_argument_group("repairs")
+    repairs.add_argument("--no-engine", action="store_true", help="scripted replies only")
+    repairs.add_argument("--items", type=int, default=30, help="of rust-repair-smoke")
+    parser.add_argument("--no-peers", action="store_true", help="no other programs than Reflex")
     return parser.parse_args()
 
 

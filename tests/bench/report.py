@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.rows import Row
-from bench.tables import CHAT, CHAT_PEERS, LOOP, OPERATOR
+from bench.tables import CHAT, CHAT_PEERS, GATED, LOAD, LOAD_PEERS, LOOP, OPERATOR, Line
 
 _HERE = Path(__file__).parent
 _PEERS = _HERE / "peers.json"
@@ -19,8 +19,13 @@ def render(rows: Sequence[Row]) -> str:
         _text("loop.md"),
         *(f"| {line.text} | {_ours(known.get(line.ours))} |" for line in LOOP),
     ]
-    out += [_text("chat.md"), *_chat(known)]
-    shown = {line.ours for line in (*OPERATOR, *LOOP, *CHAT)}
+    out += [_text("chat.md"), *_beside(known, CHAT, CHAT_PEERS)]
+    out += [_text("load.md"), *_beside(known, LOAD, LOAD_PEERS)]
+    out += [
+        _text("gated.md"),
+        *(f"| {line.text} | {_ours(known.get(line.ours))} |" for line in GATED),
+    ]
+    shown = {line.ours for line in (*OPERATOR, *LOOP, *CHAT, *LOAD, *GATED)}
     rest = [row for row in rows if row.name.partition("@")[0] not in shown]
     if rest:
         out += [
@@ -51,11 +56,11 @@ def _operator(known: Mapping[str, Row]) -> list[str]:
     return out
 
 
-def _chat(known: Mapping[str, Row]) -> list[str]:
+def _beside(known: Mapping[str, Row], lines: Sequence[Line], peers: Sequence[str]) -> list[str]:
     """Return the lines; the peers were measured in the same run."""
     out = []
-    for line in CHAT:
-        theirs = [_value(known.get(f"{line.ours}@{peer}")) for peer in CHAT_PEERS]
+    for line in lines:
+        theirs = [_value(known.get(f"{line.ours}@{peer}")) for peer in peers]
         out.append(f"| {line.text} | {_ours(known.get(line.ours))} | {' | '.join(theirs)} |")
     return out
 
@@ -75,6 +80,6 @@ def _value(row: Row | None) -> str:
         # A value that is its own median needs no second one.
         middle = "" if f"{row.p50:.2g}" == f"{row.value:.2g}" else f"median {row.p50:g}, "
         value += f" ({middle}p99 {row.p99:g}, n {row.n})"
-    if "window" in row.note:
+    if "window" in row.note or "spread" in row.note:
         value += f" ({row.note.partition('; ')[2]})"
     return value

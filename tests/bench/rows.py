@@ -13,13 +13,16 @@ SIMULATED = "simulated engine"
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """What a value has to be: below a limit, at most it, or at least it."""
+    """What a value has to be: below a limit, at most it, at least it, or so near to 0."""
 
     limit: float
     strict: bool = True  # False: the limit itself holds too
     at_least: bool = False
+    either_way: bool = False  # the limit is one of distance from 0
 
     def __str__(self) -> str:
+        if self.either_way:
+            return f"± {self.limit:g}"
         sign = ">=" if self.at_least else "<" if self.strict else "<="
         return f"{sign} {self.limit:g}"
 
@@ -27,6 +30,7 @@ class Bar:
         """Return whether the value keeps to the bar."""
         if self.at_least:
             return value >= self.limit
+        value = abs(value) if self.either_way else value
         return value < self.limit or (not self.strict and value == self.limit)
 
 

@@ -86,3 +86,41 @@ CHAT: Final = (
     Line(text="CPU of 1,000 streams", ours="chat_stream_cpu_per_1000"),
     Line(text="memory after all of it", ours="chat_rss"),
 )
+
+LOAD_PEERS: Final = ("sglang", "aiperf")
+_LOADS: Final = {
+    "1": "1 stream",
+    "8": "8 streams",
+    "32": "32 streams",
+    "w3": "W3: 4 tokens a chunk",
+}
+_ERRORS: Final = {
+    "ttft_p50": "TTFT p50", "ttft_p95": "TTFT p95", "ttft_p99": "TTFT p99",
+    "itl_mean": "ITL mean", "itl_p99": "ITL p99", "rate": "output rate",
+}  # fmt: skip
+LOAD: Final = (
+    *(
+        Line(text=f"{load}: error of {what}", ours=f"load_{name}_error_{key}")
+        for key, load in _LOADS.items()
+        for name, what in _ERRORS.items()
+    ),
+    Line(text="32 streams: CPU of 1,000 chunks, start-up included", ours="load_cpu_per_1000"),
+    Line(text="CPU of 1,000 more chunks", ours="load_cpu_per_1000_more"),
+    Line(text="W5: failures noticed (of 14)", ours="load_w5_failures"),
+    Line(text="W7: wait reported, p90", ours="load_w7_waited_p90"),
+    Line(text="W8: tokens claimed (4,608 were written, none told)", ours="load_w8_claimed"),
+)
+
+GATED: Final = (
+    Line(text="items measured, scripted replies", ours="repairs_scripted"),
+    Line(text="items measured, tiny model on the real engine", ours="repairs_engine"),
+    Line(text="swap: no engine is routed", ours="swap_downtime"),
+    Line(text="swap: drain (routing stopped → old process ended)", ours="swap_drain"),
+    Line(text="swap: stop (→ its pod gone)", ours="swap_stop"),
+    Line(text="swap: make (→ new pod made)", ours="swap_make"),
+    Line(text="swap: start (→ it is Ready)", ours="swap_start"),
+    Line(text="swap: smoke (→ trial generation, routed again)", ours="swap_smoke"),
+    Line(text="swap: Reflex's own part, make and smoke", ours="swap_own"),
+    Line(text="failover: decision, rule true → routing stopped", ours="failover_decision"),
+    Line(text="failover: no engine is routed", ours="failover_downtime"),
+)

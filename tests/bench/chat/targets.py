@@ -4,7 +4,6 @@ Each runs as one process of its own, as its documentation starts it for one mach
 an environment of their own in the user's cache, made from requirements/bench.txt.
 """
 
-import hashlib
 import json
 import os
 import signal
@@ -22,11 +21,12 @@ from typing import Final
 from reflex_e2e.kubectl import ROOT
 
 from bench.chat.stub import MODEL
+from bench.environments import programs
 from bench.rig import usage_of
 from operator_process import free_port
 
 _START_WITHIN: Final = 120.0
-_CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reflex"
+_PEERS: Final = ROOT / "requirements/bench.txt"
 _KEY: Final = "sk-bench-key-of-more-than-thirty-two-characters"  # of no use anywhere else
 _AUTHORISED: Final = {"Authorization": f"Bearer {_KEY}"}
 
@@ -54,22 +54,6 @@ class Target:
         return sum(usage_of(pid).rss_mib for pid in _family(self.pid)) if self.pid else 0.0
 
 
-def peers_environment() -> Path:
-    """Return the `bin` folder of the peers' environment, made on first use (minutes)."""
-    lock = ROOT / "requirements/bench.txt"
-    home = _CACHE / "bench" / hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
-    if not (home / ".complete").is_file():
-        uv = next((_CACHE / "uv").glob("*/bin/uv"))
-        make: list[str | Path] = [uv, "venv", "--quiet", "--allow-existing", home]
-        fill: list[str | Path] = [
-            uv, "pip", "sync", "--quiet", "--python", home / "bin/python", "--require-hashes", lock,
-        ]  # fmt: skip
-        subprocess.run(make, check=True)
-        subprocess.run(fill, check=True)
-        (home / ".complete").touch()
-    return home / "bin"
-
-
 @contextmanager
 def stub(folder: Path) -> Iterator[Target]:
     """Start the stub engine."""
@@ -91,7 +75,7 @@ def litellm(engine: str, folder: Path) -> Iterator[Target]:
         json.dumps({"model_list": [{"model_name": MODEL, "litellm_params": parameters}]})
     )
     command: list[str | Path] = [
-        peers_environment() / "litellm", f"--config={config}", "--host=127.0.0.1",
+        programs(_PEERS) / "litellm", f"--config={config}", "--host=127.0.0.1",
         f"--port={port}", "--num_workers=1", "--telemetry=False",
     ]  # fmt: skip
     environment = {
@@ -111,7 +95,7 @@ def router(engine: str, folder: Path) -> Iterator[Target]:
     """Start sglang-router (its Python package, Rust inside) before one worker."""
     port = free_port()
     command: list[str | Path] = [
-        peers_environment() / "smg", "launch", "--host=127.0.0.1", f"--port={port}",
+        programs(_PEERS) / "smg", "launch", "--host=127.0.0.1", f"--port={port}",
         "--worker-urls", engine.removesuffix("/v1"), "--policy=cache_aware", "--log-level=error",
         f"--prometheus-port={free_port()}", "--prometheus-host=127.0.0.1",
     ]  # fmt: skip

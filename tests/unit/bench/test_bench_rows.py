@@ -123,3 +123,13 @@ def test_a_start_is_split_by_the_apis_own_times() -> None:
         "first_answer_verified": 3.0,
         "applied_to_ready": 33.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"), [(7.9, True), (-7.9, True), (8.1, False), (-8.1, False)]
+)
+def test_an_error_may_be_neither_too_high_nor_too_low(value: float, holds: bool) -> None:
+    bar = Bar(limit=8, strict=False, either_way=True)
+
+    assert str(bar) == "± 8"
+    assert bar.holds(value) is holds
