@@ -182,6 +182,8 @@ def endpoint_section(
 def _hint(error: CallError) -> str:
     if isinstance(error, AuthError):
         return f"the server wants a key: {KEY_VARIABLE}"
+    if error.status == 404:
+        return "something answers there, but lists no models: does --endpoint end in /v1?"
     return "is the server running?"
 
 

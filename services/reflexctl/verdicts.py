@@ -4,7 +4,7 @@ from typing import Final
 
 from rich.table import Table
 
-from reflex_api.verdict import Judgement, Metric, Verdict
+from reflex_api.verdict import Judgement, Metric, Part, Verdict
 from reflex_bakeoff.report import words
 from reflexctl.errors import CONFIGURATION, NOT_DONE, OK
 from reflexctl.screen import Screen
@@ -37,11 +37,13 @@ def show(verdict: Verdict, screen: Screen) -> None:
         screen.json(verdict.model_dump(mode="json", by_alias=True))
         return
     table = Table(box=None, pad_edge=False)
-    for head in ("metric", "n", "measured", "bounds", "wanted", "verdict", "why"):
-        table.add_column(head, no_wrap=head != "why")
+    for head in ("metric", "n", "measured", "95 % bounds", "wanted", "verdict"):
+        table.add_column(head, no_wrap=True)
     for metric in words.deciding(verdict):
         table.add_row(*_row(metric))
     screen.out.print(table)
+    for line in _unsaid(verdict):
+        screen.out.print(line, markup=False)
     for line in (*words.warnings(verdict), *words.summary(verdict)):
         screen.out.print(line, markup=False)
 
@@ -54,5 +56,16 @@ def _row(metric: Metric) -> tuple[str, ...]:
         words.interval(metric.interval, metric.unit),
         words.target(metric.target, metric.unit),
         words.judgement(metric.verdict),
-        metric.message.replace("[", "\\["),
     )
+
+
+def _unsaid(verdict: Verdict) -> list[str]:
+    """Return why metrics did not pass, but for the worst: the summary tells those."""
+    worst = {Part.QUALIFICATION: verdict.qualification.verdict}
+    if verdict.superiority is not None:
+        worst[Part.SUPERIORITY] = verdict.superiority.verdict
+    return [
+        f"{one.name}: {one.message}"
+        for one in words.deciding(verdict)
+        if one.verdict not in {Judgement.PASS, worst.get(one.part)}
+    ]

@@ -127,7 +127,11 @@ def _overall(metrics: Sequence[Metric], part: Part) -> Overall:
     if verdict is Judgement.PASS:
         message = f"all {len(mine)} metrics meet their bounds"
     else:
-        message = "; ".join(f"{one.name}: {one.message}" for one in guilty)
+        # One cause often stops several metrics: it is told once.
+        names: dict[str, list[str]] = {}
+        for one in guilty:
+            names.setdefault(one.message, []).append(one.name)
+        message = "; ".join(f"{', '.join(those)}: {said}" for said, those in names.items())
     reason = guilty[0].reason if guilty else Why.MISSING_MEASUREMENT
     return Overall(verdict=verdict, reason=reason, message=message[:1024])
 

@@ -44,6 +44,7 @@ def render(verdict: Verdict, items: Items | None, baseline: Items | None = None)
         informing=words.informing(verdict),
         figures=_figures(verdict, items, baseline),
         steps=steps,
+        unrepaired=[one for one in items.items if one.fixed_within != 1] if items else [],
         words=words,
     )
 

@@ -52,7 +52,7 @@ def _metrics(metrics: Sequence[Metric]) -> list[str]:
             f"`{one.name}`", words.point(one), words.interval(one.interval, one.unit),
             words.target(one.target, one.unit),
             "" if one.incumbent is None else words.number(one.incumbent, one.unit),
-            str(one.n), words.judgement(one.verdict), one.message,
+            str(one.n), words.judgement(one.verdict), words.why(one),
         )
         for one in metrics
     ]  # fmt: skip

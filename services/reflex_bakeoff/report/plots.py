@@ -28,7 +28,8 @@ def by_code(verdict: Verdict) -> str:
         rows.insert(0, ("all items", last.items, last.point, *bounds, overall.incumbent))
     top, step = 34, 26
     drawing = Drawing(WIDTH, top + step * len(rows) + 34, "pass@1 by error code, with 95 % bounds")
-    scale = Scale(low=0, high=1, begin=_LEFT, end=WIDTH - _RIGHT - 60)
+    # Room for "100 % of 300" beside a dot that stands at the end.
+    scale = Scale(low=0, high=1, begin=_LEFT, end=WIDTH - _RIGHT - 92)
     bottom = top + step * len(rows)
     for tick in scale.ticks():
         drawing.line(scale.at(tick), top - 8, scale.at(tick), bottom, "grid")
@@ -191,4 +192,6 @@ def _steps(times: Sequence[float], x: Scale, y: Scale) -> list[tuple[float, floa
 
 def caption(metric: Metric | None) -> str:
     """Return a metric's own sentence for below a plot."""
-    return "" if metric is None else f"{words.judgement(metric.verdict)} {metric.message}".strip()
+    if metric is None:
+        return ""
+    return ": ".join(part for part in (words.judgement(metric.verdict), words.why(metric)) if part)

@@ -1,6 +1,6 @@
 """Numbers and judgements as people read them."""
 
-from reflex_api.verdict import Interval, Judgement, Metric, Part, Target, Verdict
+from reflex_api.verdict import Interval, Judgement, Metric, Part, Target, Verdict, Why
 
 MARKS = {
     Judgement.PASS: "✓",
@@ -58,6 +58,12 @@ def judgement(verdict: Judgement | None) -> str:
     return "" if verdict is None else f"{MARKS[verdict]} {verdict.value}"
 
 
+def why(metric: Metric) -> str:
+    """Return why it was judged so; nothing where nothing was to be judged."""
+    plain = metric.verdict is None and metric.reason is Why.REPORT_ONLY and metric.point is not None
+    return "" if plain else metric.message
+
+
 def deciding(verdict: Verdict) -> list[Metric]:
     """Return the metrics that decide, qualification first."""
     parts = (Part.QUALIFICATION, Part.SUPERIORITY)
@@ -89,6 +95,8 @@ def summary(verdict: Verdict) -> list[str]:
         said.append("It may take the incumbent's place.")
     elif verdict.verdict is Judgement.PASS:
         said.append("It may serve as a fallback.")
+    elif verdict.verdict is Judgement.ERROR:
+        said.append("Nothing is shown either way. It must not serve.")
     else:
         said.append("It must not serve.")
     if verdict.next_look is not None:

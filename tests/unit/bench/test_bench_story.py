@@ -18,8 +18,8 @@ def pod(at: float, model: str, kind: str = "MODIFIED", **status: Any) -> Event:
     return Event(at=at, kind="pods", type=kind, document={"metadata": metadata, "status": status})
 
 
-READY = {"conditions": [{"type": "Ready", "status": "True"}]}
-ENDED = {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}
+READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
+ENDED: dict[str, Any] = {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}
 STORY = (
     service(0.0, **{LABEL_MODEL: "b"}),
     pod(0.0, "b", "ADDED", **READY),

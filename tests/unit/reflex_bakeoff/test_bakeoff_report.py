@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
@@ -201,6 +202,35 @@ def test_only_what_passed_is_said_to_be_good_enough() -> None:
         ("unreadable", "It must not serve."),
     ):
         assert sentence in markdown.render(ALL[name][0])
+
+
+def test_items_that_were_not_repaired_are_listed_with_their_reason() -> None:
+    seen = runs.measured(runs.spread(1, 2))
+    wrong, right = sorted(seen.items, key=lambda one: one.fixed_within == 1)
+    items = replace(seen, items=(wrong.model_copy(update={"reason": HOSTILE}), right))
+    page = html.render(evaluate(items, None, GATE), items)
+    listed = page.partition("Not repaired by the first patch")[2].partition("</table>")[0]
+
+    assert "1 item," in listed
+    assert f"<code>{wrong.id}</code>" in listed
+    assert f"<code>{right.id}</code>" not in listed
+    assert "&lt;script&gt;" in listed
+
+
+def test_one_cause_of_several_metrics_is_told_once() -> None:
+    load = runs.measured().load
+    assert load is not None
+    busy = runs.measured(load=load.model_copy(update={"loop_lag_p99": 0.05}))
+    said = evaluate(busy, None, GATE).qualification.message
+
+    assert said.startswith("ttft_cold_p95, ttft_warm_p95, itl_p95")
+    assert said.count("event loop lag") == 1
+
+
+def test_an_error_is_said_to_show_nothing() -> None:
+    text = markdown.render(ALL["empty"][0])
+
+    assert "Nothing is shown either way. It must not serve." in text
 
 
 def test_an_axis_has_round_ticks_inside() -> None:

@@ -90,6 +90,18 @@ def test_an_engine_that_never_answers_leaves_no_verdict(tmp_path: Path) -> None:
     assert not (root / "out/verdict.json").exists()
 
 
+def test_a_server_without_a_list_of_models_is_not_said_to_be_down(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    with served(lambda body: api.http(404, "not here")) as server:
+        done = run(
+            "bakeoff", "run", "--endpoint", server.base_url, "--suite", root / "suite",
+            "--out", root / "out", "--gate", root / "gate.yaml",
+        )  # fmt: skip
+    assert done.code == 2
+    assert "does --endpoint end in /v1?" in done.err
+    assert "is the server running" not in done.err
+
+
 @pytest.mark.parametrize(
     ("name", "text", "word"),
     [

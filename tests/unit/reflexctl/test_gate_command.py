@@ -40,6 +40,17 @@ def test_a_bad_run_fails(tmp_path: Path) -> None:
     assert (done.code, json.loads(done.out)["verdict"]) == (1, "Fail")
 
 
+def test_each_metric_that_did_not_pass_says_why(tmp_path: Path) -> None:
+    """On any width of the terminal; the worst in the summary, the others below the table."""
+    run_ = measured(spread(150, 300), load=None, requests=())
+    done = evaluate(files(tmp_path, candidate=run_))
+    lines = done.out.splitlines()
+
+    assert any(line.startswith("pass_at_1: ") for line in lines)
+    assert any(line.startswith("Qualification: Error (") for line in lines)
+    assert max(len(line) for line in lines if line.startswith("pass_at_1 ")) < 100
+
+
 def test_what_is_undecided_is_no_pass(tmp_path: Path) -> None:
     done = evaluate(files(tmp_path, candidate=measured(spread(150, 300))), "--json")
     assert (done.code, json.loads(done.out)["verdict"]) == (1, "Inconclusive")
