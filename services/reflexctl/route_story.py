@@ -103,7 +103,8 @@ def _why(facts: RouteFacts) -> list[str]:
     for kind in ("Accepted", "Qualified", "Degraded"):
         one = facts.condition(kind)
         bad = "True" if kind == "Degraded" else "False"
-        if one is not None and (one.status == bad or one.reason == RouteReason.KEYS_DIFFER):
+        shuts_out = kind == "Accepted" and one is not None and one.reason == RouteReason.KEYS_DIFFER
+        if one is not None and (one.status == bad or shuts_out):
             said.append(f"{kind}={one.status} ({one.reason}): {one.message}")
     return said
 

@@ -48,7 +48,7 @@ def cluster(plane: ControlPlane) -> Cluster:
     loop = {
         "enabled": True, "namespace": "default", "replicaCount": 0, "config": CONFIG,
         "database": {"existingSecret": "none"}, "routes": {"local": "coder"},
-        "runners": {"check": {"warm": 0}, "fetch": {"warm": 0}},
+        "runners": {"check": {"warm": 1}, "fetch": {"warm": 0}},
     }  # fmt: skip
     made.helm(
         "install", "reflex", str(ROOT / "charts/reflex"), "--namespace", "reflex-system",
