@@ -15,7 +15,7 @@ from reflex_e2e.kubectl import ROOT
 
 from bench import engine_suite, operator_suite
 from bench.bakeoff import load_suite, repairs_suite, swaps
-from bench.bakeoff.place import Place
+from bench.bakeoff.place import Place, SwapBenchError
 from bench.chat import suite as chat_suite
 from bench.loop import suite as loop_suite
 from bench.report import render
@@ -32,7 +32,7 @@ ON_REQUEST = ("swaps",)
 
 
 def main() -> int:
-    """Run the chosen suites; return 1 when a bar does not hold."""
+    """Run the chosen suites; return 1 when a bar does not hold, 2 when nothing can be measured."""
     options = _options()
     rows = Rows(command=_command(), machine=machine())
     if "operator" in options.suite:
@@ -52,7 +52,11 @@ def main() -> int:
     if "swaps" in options.suite:
         namespace, _, name = options.route.rpartition("/")
         place = Place(namespace=namespace or "default", name=name, kubeconfig=options.kubeconfig)
-        swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
+        try:
+            swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
+        except SwapBenchError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     if "repairs" in options.suite:
         repairs_suite.run(rows, count=options.items, real=not options.no_engine)
     for row in rows.rows:
