@@ -97,7 +97,7 @@ def _fits(words: list[str], codes: set[str]) -> bool:
     """Return whether the codes that a lesson begins with have one of these among them."""
     if words[:1] != [_REPAIRED]:
         return False
-    return not codes.isdisjoint(takewhile(_CODE.fullmatch, words[1:]))
+    return not codes.isdisjoint(takewhile(lambda word: _CODE.fullmatch(word), words[1:]))
 
 
 def lesson(result: Result, recalled: Sequence[Recollection] = ()) -> Lesson | None:
