@@ -97,7 +97,11 @@ def _fits(words: list[str], codes: set[str]) -> bool:
     """Return whether the codes that a lesson begins with have one of these among them."""
     if words[:1] != [_REPAIRED]:
         return False
-    return not codes.isdisjoint(takewhile(lambda word: _CODE.fullmatch(word), words[1:]))
+    return not codes.isdisjoint(takewhile(_is_code, words[1:]))
+
+
+def _is_code(word: str) -> bool:
+    return _CODE.fullmatch(word) is not None
 
 
 def lesson(result: Result, recalled: Sequence[Recollection] = ()) -> Lesson | None:
