@@ -97,7 +97,8 @@ def _fits(words: list[str], codes: set[str]) -> bool:
     """Return whether the codes that a lesson begins with have one of these among them."""
     if words[:1] != [_REPAIRED]:
         return False
-    return not codes.isdisjoint(takewhile(_is_code, words[1:]))
+    named: set[str] = set(takewhile(_is_code, words[1:]))
+    return not codes.isdisjoint(named)
 
 
 def _is_code(word: str) -> bool:
