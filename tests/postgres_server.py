@@ -38,11 +38,8 @@ def _found() -> Path | None:
 
 
 @contextmanager
-def postgres(*, durable: bool = False) -> Iterator[str]:
-    """Run a server; yield the folder of its socket. Any name may log in, for it is all alone.
-
-    With `durable` it waits for the disk, as a user's would.
-    """
+def postgres() -> Iterator[str]:
+    """Run a server; yield the folder of its socket. Any name may log in, for it is all alone."""
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="reflex-pg-", dir="/tmp"))
     folder.chmod(0o755)
@@ -61,8 +58,7 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [*prefix, programs / "postgres", "-D", data, "-k", folder, "-h", "",
-                 "-c", f"fsync={'on' if durable else 'off'}", "-c", "max_connections=200",
-                 "-c", "log_statement=none"],
+                 "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_statement=none"],
                 stdout=log, stderr=log, cwd=folder,
             )  # fmt: skip
         try:

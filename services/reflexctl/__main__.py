@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "check": ("reflexctl.check_command", "check", "Check that who serves has passing evidence."),
     "gate": ("reflexctl.gate_command", "gate", "Judge evidence that was measured."),
     "memory": ("reflexctl.memory_command", "memory", "Search and keep what was remembered."),
+    "suite": ("reflexctl.suite_command", "suite", "Make and check suites for bakeoffs."),
     "e2e": ("reflexctl.e2e_command", "e2e", "Test routing and the model from end to end."),
 }
 

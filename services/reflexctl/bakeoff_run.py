@@ -1,16 +1,11 @@
 """A bakeoff on this machine: its parts, its progress, its files."""
 
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reflex_api import items as lines
 from reflex_api.bakeoff_spec import LoadSpec
@@ -22,21 +17,19 @@ from reflex_bakeoff.gate_file import load_gate
 from reflex_bakeoff.measuring import Bakeoff, run_bakeoff, run_record
 from reflex_bakeoff.quality.endpoint import Endpoint
 from reflex_bakeoff.quality.notes import NotesFrom
-from reflex_bakeoff.quality.run import Tell
 from reflex_bakeoff.report.folder import PAGE, write_reports
 from reflex_bakeoff.suite.suite import Suite, load_suite
 from reflex_runner.errors import RunnerError
 from reflexctl import sources
 from reflexctl.errors import ConfigurationError, NoVerdictError
-from reflexctl.plain import plain
 from reflexctl.sandbox import sandbox
 from reflexctl.screen import Screen
 from reflexctl.service_key import service_key
+from reflexctl.steps import steps
 from reflexctl.verdicts import exit_code, show
 
 EVIDENCE: Final = "items.jsonl"
 _PARTIAL: Final = "items.partial.json.gz"
-_TELL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +100,10 @@ async def run(wish: Wish, screen: Screen) -> int:
         def keep(items: Items) -> None:
             put(partial, packed(items))
 
-        with TemporaryDirectory(prefix="reflexctl-bakeoff-") as empty, _progress(screen) as tell:
+        with (
+            TemporaryDirectory(prefix="reflexctl-bakeoff-") as empty,
+            steps(screen, "repairs") as tell,
+        ):
             async with sandbox(Path(empty), screen, unsafe=wish.unsafe, fetch=False) as runner:
                 measured = await run_bakeoff(
                     bakeoff, runner, earlier=_earlier(partial, screen), kept=keep, tell=tell
@@ -186,36 +182,3 @@ def _earlier(partial: Path, screen: Screen) -> Items | None:
     except MeasureError as error:
         screen.note("warning", f"an aborted run's items are not used: {error}")
         return None
-
-
-@contextmanager
-def _progress(screen: Screen) -> Iterator[Tell]:
-    """Show a bar on a terminal, and a line now and then elsewhere."""
-    if not screen.is_live:
-        yield _Lines(screen)
-        return
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-    )  # fmt: skip
-    with Progress(*columns, console=screen.err, transient=True) as bars:
-        tasks = {part: bars.add_task(part, total=None, text="") for part in ("repairs",)}
-
-        def tell(part: str, done: int, total: int, text: str) -> None:
-            if part not in tasks:
-                tasks[part] = bars.add_task(part, total=total, text="")
-            bars.update(tasks[part], completed=done, total=total, text=plain(text))
-
-        yield tell
-
-
-class _Lines:
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._told = 0.0
-
-    def __call__(self, part: str, done: int, total: int, text: str) -> None:
-        now = time.monotonic()
-        if done in {0, total} or now - self._told > _TELL_SECONDS:
-            self._told = now
-            self._screen.say(f"{part} {done}/{total} {text}")

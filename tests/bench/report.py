@@ -5,18 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.rows import Row
-from bench.tables import (
-    CHAT,
-    CHAT_PEERS,
-    GATED,
-    LOAD,
-    LOAD_PEERS,
-    LOOP,
-    MEMORY,
-    MEMORY_PEERS,
-    OPERATOR,
-    Line,
-)
+from bench.tables import CHAT, CHAT_PEERS, GATED, LOAD, LOAD_PEERS, LOOP, OPERATOR, Line
 
 _HERE = Path(__file__).parent
 _PEERS = _HERE / "peers.json"
@@ -36,8 +25,7 @@ def render(rows: Sequence[Row]) -> str:
         _text("gated.md"),
         *(f"| {line.text} | {_ours(known.get(line.ours))} |" for line in GATED),
     ]
-    out += [_text("memory.md"), *_beside(known, MEMORY, MEMORY_PEERS)]
-    shown = {line.ours for line in (*OPERATOR, *LOOP, *CHAT, *LOAD, *GATED, *MEMORY)}
+    shown = {line.ours for line in (*OPERATOR, *LOOP, *CHAT, *LOAD, *GATED)}
     rest = [row for row in rows if row.name.partition("@")[0] not in shown]
     if rest:
         out += [

@@ -1,4 +1,4 @@
-"""The repository's suites, by the real rustc: nothing is taken from the cache."""
+"""The suites of single files, by the real rustc: nothing is taken from the cache."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,13 +10,14 @@ from reflex_bakeoff.suite.item import Item
 from reflex_bakeoff.suite.suite import Suite, load_suite
 from reflex_loop.rustc_json import read
 from reflex_tiny.compiler import Compiler, Source
-from reflex_tiny.suites import FOLDER, PLANS, RUSTC, deletion_repairs, small
+from reflex_tiny.suites import FOLDER, PLANS, RUSTC, SuitePlan, deletion_repairs, small
 from repair_corpus import toolchain, why_no_rust
 
 pytestmark = [
     pytest.mark.rust,
     pytest.mark.skipif(bool(why_no_rust()), reason=why_no_rust()),
 ]
+SMALL = sorted(name for name, plan in PLANS.items() if isinstance(plan, SuitePlan))
 SAMPLE = 16
 FIRST = 5
 
@@ -28,7 +29,7 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compiler]:
     made.close()
 
 
-@pytest.fixture(scope="module", params=sorted(PLANS))
+@pytest.fixture(scope="module", params=SMALL)
 def suite(request: pytest.FixtureRequest) -> Suite:
     name: str = request.param
     return load_suite(FOLDER / name)
@@ -64,6 +65,8 @@ def test_deleting_the_wrong_lines_is_no_repair(compiler: Compiler, sample: list[
     reason=f"another rustc says other things; the suites were verified by {RUSTC}*",
 )
 def test_the_generator_makes_the_items_that_are_committed(compiler: Compiler, suite: Suite) -> None:
-    made = list(islice(small(PLANS[suite.name], compiler), FIRST))
+    plan = PLANS[suite.name]
+    assert isinstance(plan, SuitePlan)
+    made = list(islice(small(plan, compiler), FIRST))
     committed = {item.id: item for item in suite.items}
     assert [committed.get(item.id) for item in made] == made

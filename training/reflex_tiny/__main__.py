@@ -13,9 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from reflex_bakeoff.suite.item import Item as SuiteItem
 from reflex_bakeoff.suite.suite import write_suite
 from reflex_tiny import cards, shards, suites
 from reflex_tiny.compiler import Compiler, Source, cache_folder
+from reflex_tiny.crate_suites import CratePlan
+from reflex_tiny.crate_suites import items as crate_items
 from reflex_tiny.dataset import items, load, say, write
 from reflex_tiny.errors import DataError, TinyError
 from reflex_tiny.evaluation import evaluate, summary, table
@@ -124,14 +127,22 @@ def make_index(_: argparse.Namespace) -> int:
 def make_suite(given: argparse.Namespace) -> int:
     """Write one of the repository's suites; interrupted, it goes on with what rustc has said."""
     plan = suites.PLANS[given.name]
-    compiler = Compiler(workers=given.workers)
-    try:
-        made = suites.suite(plan, suites.small(plan, compiler, say))
-    finally:
-        compiler.close()
+    if isinstance(plan, suites.SuitePlan):
+        compiler = Compiler(workers=given.workers)
+        try:
+            found = tuple(suites.small(plan, compiler, say))
+        finally:
+            compiler.close()
+    else:
+        found = asyncio.run(_crate_items(plan, given.workers))
+    made = suites.suite(plan, found)
     write_suite(made, suites.folder(plan))
     say(f"{suites.folder(plan)}: {len(made.items)} items, {made.digest}")
     return 0
+
+
+async def _crate_items(plan: CratePlan, workers: int) -> tuple[SuiteItem, ...]:
+    return tuple([each async for each in crate_items(plan, workers=workers, say=say)])
 
 
 def run_training(given: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from reflex_tiny.mutators import MUTATORS, Mutation
+from reflex_bakeoff.suite.mutators import MUTATORS, Mutation
 from reflex_tiny.programs import Program
 
 MAX_SEARCH: Final = 3

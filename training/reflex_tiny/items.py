@@ -4,13 +4,13 @@ Everything about the question comes from the loop's own code, so that a change t
 prompts here (`prompts_of_the_loop` in the training index).
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from reflex_bakeoff.suite.likeness import program_hash
 from reflex_loop.assessment import Assessment, assess
 from reflex_loop.changes import ChangeSet, FileChange
 from reflex_loop.conversation import CompactConversation, Question
@@ -24,16 +24,10 @@ from reflex_loop.settings import Renderer, Settings
 from reflex_loop.snapshot import File, Snapshot, digest
 from reflex_tiny.breaking import MAX_REPLACE, MAX_SEARCH, Broken
 from reflex_tiny.compiler import Compiler, Source
-from reflex_tiny.naming import STANDARD
 from reflex_tiny.programs import Program
 
 SYNTAX: Final = "syntax"
 _PROPOSALS: Final = 3
-# The lifetimes' letters are no names of the standard library.
-_FIXED: Final = STANDARD - {"a", "b"}
-_NORMAL: Final = re.compile(
-    r'"(?:\\.|[^"\\])*"|\'[A-Za-z_]\w*(?!\')|\'(?:\\.|[^\'])\'|[A-Za-z_]\w*|\d[\w.]*'
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,21 +186,3 @@ def _allowed(found: Item, repaired: Source) -> bool:
 def replace_in(found: Item, search: tuple[str, ...], new: tuple[str, ...]) -> Item:
     """Return the item with another reply."""
     return replace(found, reply=reply_text(found.path, search, new), gold_is_shown=True)
-
-
-def program_hash(source: str) -> str:
-    """Return 16 hex digits that stay when names, numbers and texts are exchanged."""
-    names: dict[str, str] = {}
-
-    def plain(match: re.Match[str]) -> str:
-        text = match[0]
-        if text[0] == '"':
-            return '""'
-        if text[0].isdigit():
-            return "0"
-        if text[0] == "'" or text in _FIXED:
-            return text
-        return names.setdefault(text, f"n{len(names)}")
-
-    normal = " ".join(_NORMAL.sub(plain, source).split())
-    return hashlib.sha256(normal.encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ declaration, code whose deletion repairs nothing, and no twin.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,13 @@ from reflex_loop.patch import read_reply
 from reflex_loop.planning import plan as plan_edits
 from reflex_loop.rust_source import code_only
 from reflex_tiny.compiler import Compiler, Source
+from reflex_tiny.crate_suites import LICENCE, CratePlan
 from reflex_tiny.dataset import Plan, items
 from reflex_tiny.items import Item as Question
 from reflex_tiny.items import assessment
 from reflex_tiny.shards import HERE, INDEX
 
 FOLDER: Final = HERE.parents[1] / "configs/suites"
-LICENCE: Final = "Apache-2.0"
 RUSTC: Final = "rustc 1.95."
 """What verified the suites: another one may say other codes."""
 _MOST_FAMILY: Final = 80
@@ -83,7 +83,7 @@ SMOKE: Final = SuitePlan(
         "E0373": 3, "E0560": 3, "E0603": 3, "E0609": 3,
     },
 )  # fmt: skip
-PLANS: Final = {plan.name: plan for plan in (SMOKE,)}
+PLANS: Final[Mapping[str, SuitePlan | CratePlan]] = {plan.name: plan for plan in (SMOKE,)}
 
 
 def known_programs() -> frozenset[str]:
@@ -98,7 +98,7 @@ def known_families() -> frozenset[str]:
     return frozenset(index["families"]) | frozenset(index["held_out"]["families"])
 
 
-def suite(plan: SuitePlan, found: Iterator[Item]) -> Suite:
+def suite(plan: SuitePlan | CratePlan, found: Iterable[Item]) -> Suite:
     """Return the suite of a plan's items."""
     return Suite(
         name=plan.name,
@@ -182,6 +182,6 @@ def _declared(text: str) -> frozenset[str]:
     return frozenset(_DECLARED.findall(code_only(text)))
 
 
-def folder(plan: SuitePlan) -> Path:
+def folder(plan: SuitePlan | CratePlan) -> Path:
     """Return where the suite lies."""
     return FOLDER / plan.name

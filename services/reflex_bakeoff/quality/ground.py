@@ -72,16 +72,27 @@ async def verdict(item: Item, root: Path, runner: Runner) -> str:
     Raises:
         CheckError: the tests could not be run: no statement about the repair.
     """
-    after = await asyncio.to_thread(_texts, root)
+    after = await asyncio.to_thread(_texts, root, item)
     for fault in cheats(item, after):
         return fault
     if not item.tests:
         return ""
-    await asyncio.to_thread(write, root, item.tests)
+    return await tested(root, runner, tests=item.tests, entry=item.entry, edition=item.edition)
+
+
+async def tested(
+    root: Path, runner: Runner, *, tests: Mapping[str, str], entry: str, edition: str
+) -> str:
+    """Add tests to a tree, and return why they do not pass, or nothing.
+
+    Raises:
+        CheckError: they could not be run.
+    """
+    await asyncio.to_thread(write, root, tests)
     # A single file has no test targets: each test file is a root that pulls the program in.
-    entries = sorted(one for one in item.tests if one.endswith(".rs")) if item.entry else [""]
-    for entry in entries:
-        job = Job(verb="test", seconds=_TEST_SECONDS, entry=entry, edition=item.edition)
+    entries = sorted(one for one in tests if one.endswith(".rs")) if entry else [""]
+    for each in entries:
+        job = Job(verb="test", seconds=_TEST_SECONDS, entry=each, edition=edition)
         try:
             done = await runner.run(job, root)
         except RunnerError as error:
@@ -103,9 +114,13 @@ def _first_failure(said: str) -> str:
     return found[:_SAID]
 
 
-def _texts(root: Path) -> dict[str, str]:
-    files = Workspace(root).snapshot().files
-    return {path: file.data.decode("utf-8", "surrogateescape") for path, file in files.items()}
+def _texts(root: Path, item: Item) -> dict[str, str]:
+    files = {path: file.data for path, file in Workspace(root).snapshot().files.items()}
+    for path in item.files:
+        # Such as a text that the program includes: it is no source, and must not be gone.
+        if path not in files and (root / path).is_file() and not (root / path).is_symlink():
+            files[path] = (root / path).read_bytes()
+    return {path: data.decode("utf-8", "surrogateescape") for path, data in files.items()}
 
 
 def _state(root: Path) -> str:

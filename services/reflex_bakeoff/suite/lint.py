@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final, Literal
 
 from reflex_bakeoff.suite.item import Item
+from reflex_bakeoff.suite.likeness import program_hash as file_hash
 from reflex_bakeoff.suite.suite import Suite
 
 LICENCES: Final = frozenset(
@@ -41,7 +42,7 @@ def lint(
         least: items that the gate's last look needs.
         licences: those that are allowed.
         known_families: template families of a training set: none may be here.
-        known_programs: `program_hash` of its programs: likewise.
+        known_programs: `likeness.program_hash` of its files: likewise.
     """
     singly = (_one(item, licences, known_families, known_programs) for item in suite.items)
     return (*_whole(suite, least), *_twins(suite), *chain.from_iterable(singly))
@@ -119,7 +120,8 @@ def _one(
         yield Finding(severity="error", item=item.id, text=f"licence {item.licence} is not allowed")
     for family in sorted(set(item.origin.family.split("+")) & set(families)):
         yield Finding(severity="error", item=item.id, text=f"family {family} was trained on")
-    if program_hash(item) in programs:
+    solved = {**item.files, **item.solution}
+    if any(one.endswith(".rs") and file_hash(solved[one]) in programs for one in solved):
         yield Finding(severity="error", item=item.id, text="its program was trained on")
     if item.origin.kind == "harvested" and not item.origin.source:
         yield Finding(severity="error", item=item.id, text="a harvested item must name its source")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reflex_bakeoff.errors import SuiteError
 from reflex_bakeoff.suite.item import Item, Origin
+from reflex_bakeoff.suite.likeness import program_hash as file_hash
 from reflex_bakeoff.suite.lint import lint, program_hash
 from reflex_bakeoff.suite.suite import ITEMS, MANIFEST, Suite, load_suite, write_suite
 
@@ -236,6 +237,10 @@ def test_other_programs_are_no_twins() -> None:
 
 
 def test_a_program_that_was_trained_on_is_found() -> None:
-    found = lint(suite(), least=1, known_programs=[program_hash(suite().items[2])])
+    solved = FIXED.replace("1", "1 + 2")
+    items = [*suite().items]
+    items[2] = items[2].model_copy(update={"solution": {"main.rs": solved}})
+    known = [file_hash(solved.replace("2", "7"))]
+    found = lint(replace(suite(), items=tuple(items)), least=1, known_programs=known)
 
     assert texts(found) == ["error mismatch-002 its program was trained on"]

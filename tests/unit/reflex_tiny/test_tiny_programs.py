@@ -5,11 +5,12 @@ from random import Random
 
 import pytest
 
+from reflex_bakeoff.suite.likeness import program_hash
 from reflex_loop.patch import read_reply
 from reflex_tiny.bases import bases
 from reflex_tiny.breaking import MAX_REPLACE, MAX_SEARCH, broken
 from reflex_tiny.dataset import Plan, candidates
-from reflex_tiny.items import program_hash, reply_text
+from reflex_tiny.items import reply_text
 from reflex_tiny.naming import Names, renamed, words
 from reflex_tiny.programs import program
 from reflex_tiny.shards import HELD_OUT, SHARDS

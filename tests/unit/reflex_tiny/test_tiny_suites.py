@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from reflex_bakeoff.suite.item import Item
+from reflex_bakeoff.suite.likeness import program_hash
 from reflex_bakeoff.suite.lint import lint
 from reflex_bakeoff.suite.suite import Suite, load_suite
 from reflex_tiny.bases import bases
-from reflex_tiny.items import program_hash
+from reflex_tiny.crate_suites import LICENCE
 from reflex_tiny.suites import (
     FOLDER,
-    LICENCE,
     PLANS,
     known_families,
     known_programs,

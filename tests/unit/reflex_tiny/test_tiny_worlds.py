@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
+from reflex_bakeoff.suite.likeness import program_hash
 from reflex_tiny import expressions
 from reflex_tiny.errors import BaseSyntaxError
 from reflex_tiny.expressions import TYPES, Scope, Variable, Writer, productions
-from reflex_tiny.items import program_hash
 from reflex_tiny.naming import Names
 from reflex_tiny.worlds import FAMILIES, world
 

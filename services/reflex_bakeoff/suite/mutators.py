@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
 
-from reflex_tiny.naming import KEYWORDS
+from reflex_bakeoff.suite.rust_words import KEYWORDS
 
 Mutation = tuple[str, list[str]]
 _IDENT: Final = re.compile(r"(?<![A-Za-z0-9_'\"])[A-Za-z_][A-Za-z0-9_]*")
