@@ -76,7 +76,10 @@ class ScriptedBakeoffs:
         )
         first = request.model in self.tampered and request.attempt == 0
         if first or request.model in self.forged:
-            text = text.replace(b"simulated", b"tampered!")
+            # A better number in a document that is otherwise as it should be.
+            better = text.replace(b'"point":0.6', b'"point":0.9')
+            assert better != text
+            text = better
         self.requests.append(request)
         self.artefacts[metadata["uid"]] = {"verdict.json": text, "items.json.gz": items}
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -163,7 +163,7 @@ def test_an_artefact_that_is_tampered_with_twice_is_an_error(place: Place) -> No
     wait_for("it is over", over, within=WITHIN)
     complete = place.condition("Complete", "by-hand-a", "reflexbakeoff")
     assert complete["reason"] == "NoMeasurement"
-    assert "ArtefactTampered" in complete["message"]
+    assert "ArtefactTampered: verdict.json has sha256" in complete["message"]
     assert place.status("reflexbakeoff", "by-hand-a")["verdict"] == "Error"
     assert place.member("a")["eligibility"] == "Unqualified"
     assert [one.attempt for one in place.bakeoffs.requests] == [0, 1]
