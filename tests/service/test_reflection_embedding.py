@@ -1,6 +1,7 @@
 """A real embedding beside the hash one: likeness of meaning, and never mixed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,20 @@ async def test_another_model_sees_no_vectors_of_the_first(
             await remember(http, f"borrow {number}", turn=number)
             await parts.database.run(_embed_some, parts, parts.embeddings)
             assert len(await find(http, "borrow", mode="vector")) == number
+
+
+async def test_a_model_that_fails_costs_its_vectors_only(tmp_path: Path) -> None:
+    parts = make_parts(tmp_path, embedding_model=write_model(tmp_path / "model"))
+    assert parts.embeddings is not None
+
+    def broken(said: str) -> tuple[float, ...]:
+        raise EmbeddingError("the model fails: no memory")
+
+    parts = replace(parts, embeddings=replace(parts.embeddings, embed=broken))
+    async with served(parts) as url, client(url) as http:
+        assert (await remember(http, "borrow"))["ops_written"] == 1
+        assert len(await find(http, "borrow", mode="text")) == 1
+        asked = await http.post("/v1/memories/search", json={"query": "borrow"})
+        assert (asked.status_code, asked.json()["error"]["code"]) == (503, "embedding")
+        counted = (await http.get("/metrics")).text
+        assert 'reflex_reflection_embeddings_total{outcome="failed"}' in counted

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Request
 
 from reflex_reflection import embedding
 from reflex_reflection.config import Backend
+from reflex_reflection.errors import EmbeddingError
 from reflex_reflection.service.bounded import BoundedRoute
+from reflex_reflection.service.errors import EmbeddingDownError
 from reflex_reflection.service.parts import Owner, Parts, parts_of
 from reflex_reflection.service.views import FoundView, SearchRequest, SearchView
 from reflex_reflection.store.ranking import Found, diverse, ordered
@@ -61,7 +63,11 @@ def _near(
     real = parts.embeddings
     if real is None:
         return parts.search.by_vector(owner, embedding.embed(said), limit=limit, scope=scope)
-    vector = real.embed(storable(asked.query))
+    try:
+        vector = real.embed(storable(asked.query))
+    except EmbeddingError as error:
+        parts.metrics.not_embedded()
+        raise EmbeddingDownError(f"{error}: search with mode=text", param="mode") from error
     return parts.search.by_vector(owner, vector, model=real.model, limit=limit, scope=scope)
 
 
