@@ -47,9 +47,9 @@ def main(url: str) -> None:
         clock.now += 5
         basis = number - 1 if number % 10 == 9 else number  # some turns say what the last one said
         said = " ".join(WORDS[(basis * step) % len(WORDS)] for step in range(1, 2 + basis % 9))
-        agent = f"Agent {number % 3} 値"
-        bundle = turn(said, "snippet " * (basis % 4), number=number, agent=agent)
-        when = f"2026-01-{1 + number % 20:02}T00:00:0{number % 10}+05:30"
+        agent, day = ("Beta 値", "alpha", "_'x")[number % 3], number // 3
+        bundle = turn(said, "snippet " * (basis % 4), number=day, agent=agent)
+        when = f"2026-01-{1 + day % 20:02}T00:00:00+05:30"  # of a day's three, names decide
         bundle = replace(bundle, ctx=replace(bundle.ctx, now_iso=when))
         outcome = reflector(sink=memories).after_turn(Turn(bundle=bundle))
         assert outcome is not None

@@ -38,8 +38,11 @@ def _found() -> Path | None:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Run a server; yield the folder of its socket. Any name may log in, for it is all alone."""
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """Run a server; yield the folder of its socket. Any name may log in, for it is all alone.
+
+    With `durable` it waits for the disk, as a user's would.
+    """
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="reflex-pg-", dir="/tmp"))
     folder.chmod(0o755)
@@ -58,7 +61,8 @@ def postgres() -> Iterator[str]:
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [*prefix, programs / "postgres", "-D", data, "-k", folder, "-h", "",
-                 "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_statement=none"],
+                 "-c", f"fsync={'on' if durable else 'off'}", "-c", "max_connections=200",
+                 "-c", "log_statement=none"],
                 stdout=log, stderr=log, cwd=folder,
             )  # fmt: skip
         try:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from reflex_loop.assessment import Assessment
@@ -34,6 +35,7 @@ _NOTHING_LEARNED: Final = frozenset(
 )
 _PLACE: Final = re.compile(r"^.*?:\d+ (?=E\d{4} |syntax )")
 _WORD: Final = re.compile(r"\w+")
+_CODE: Final = re.compile(r"e\d{4}|syntax")
 
 
 class Remembering:
@@ -83,16 +85,24 @@ def query(state: Assessment) -> str:
 
 
 def similar(state: Assessment, found: Sequence[Recollection]) -> tuple[Recollection, ...]:
-    """Return the memories of repairs that worked and had an error of the same code.
+    """Return the memories of repairs that made an error of the same code go away.
 
     A search for any of many words finds something for every question.
     """
-    codes = {each.diagnostic.code.lower() for each in state.causes if each.diagnostic.code}
+    codes = {(each.diagnostic.code or "syntax").lower() for each in state.causes}
     return tuple(one for one in found if _fits(_WORD.findall(one.text.lower()), codes))
 
 
 def _fits(words: list[str], codes: set[str]) -> bool:
-    return bool(words) and words[0] == _REPAIRED and not codes.isdisjoint(words)
+    """Return whether the codes that a lesson begins with have one of these among them."""
+    if words[:1] != [_REPAIRED]:
+        return False
+    named: set[str] = set(takewhile(_is_code, words[1:]))
+    return not codes.isdisjoint(named)
+
+
+def _is_code(word: str) -> bool:
+    return _CODE.fullmatch(word) is not None
 
 
 def lesson(result: Result, recalled: Sequence[Recollection] = ()) -> Lesson | None:
@@ -102,7 +112,7 @@ def lesson(result: Result, recalled: Sequence[Recollection] = ()) -> Lesson | No
     kept.sort(key=lambda each: each.source == "compiler")
     if not kept and result.stop in _NOTHING_LEARNED:
         return None
-    told = [_repaired(each) for each in kept]
+    told = [_heading(kept), *map(_repaired, kept)] if kept else []
     if not result.fixed and result.left:
         left = "; ".join(each.split("\n", 1)[0][:_MESSAGE] for each in result.left[:_CAUSES])
         told.append(f"Not repaired ({result.stop.value}): {left}.")
@@ -111,10 +121,17 @@ def lesson(result: Result, recalled: Sequence[Recollection] = ()) -> Lesson | No
     return Lesson(text="\n".join(told)[:_LONGEST], recalled=tuple(one.id for one in recalled))
 
 
+def _heading(kept: Sequence[Record]) -> str:
+    """Return the first line: all codes, so that they are in a summary of any length."""
+    causes = [_PLACE.sub("", cause) for record in kept for cause in record.fixed]
+    codes = dict.fromkeys(cause.split(" ", 1)[0] for cause in causes)
+    return f"Repaired {', '.join(codes)}."
+
+
 def _repaired(record: Record) -> str:
     causes = "; ".join(_PLACE.sub("", each)[:_MESSAGE] for each in record.fixed[:_CAUSES])
     changes = "; ".join(_changes(record.patch))
-    return f"Repaired {causes}: {changes}." if changes else f"Repaired {causes}."
+    return f"For {causes}: {changes}." if changes else f"For {causes}."
 
 
 def _changes(patch: str) -> Iterator[str]:

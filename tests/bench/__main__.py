@@ -3,7 +3,8 @@
 Times need a quiet machine; counts do not. Suites: `operator` (many models on fake nodes, minutes),
 `loop` (the repair loop's own time), `chat` (what stands between client and engine, with LiteLLM's
 proxy and sglang-router beside it), `engine` (the real engine's prefix cache and schemas), `load`
-(the load generator against the truth, with sglang.bench_serving and AIPerf beside it).
+(the load generator against the truth, with sglang.bench_serving and AIPerf beside it), `reflection`
+(memory on SQLite and PostgreSQL, LanceDB beside them; minutes).
 """
 
 import argparse
@@ -15,9 +16,10 @@ from reflex_e2e.kubectl import ROOT
 
 from bench import engine_suite, operator_suite
 from bench.bakeoff import load_suite, repairs_suite, swaps
-from bench.bakeoff.place import Place
+from bench.bakeoff.place import Place, SwapBenchError
 from bench.chat import suite as chat_suite
 from bench.loop import suite as loop_suite
+from bench.reflection import suite as reflection_suite
 from bench.report import render
 from bench.rows import Rows, machine, merged, write
 from bench.scale import SCENARIOS
@@ -26,13 +28,13 @@ LATEST = ROOT / "docs/benchmarks/latest.json"
 README = ROOT / "docs/benchmarks/README.md"
 LAB = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reflex/lab/kubeconfig"
 FULL_REST = 600.0
-SUITES = ("operator", "loop", "chat", "engine", "load", "repairs")
+SUITES = ("operator", "loop", "chat", "engine", "load", "repairs", "reflection")
 ON_REQUEST = ("swaps",)
 """Not part of a plain run: it needs a cluster with a route."""
 
 
 def main() -> int:
-    """Run the chosen suites; return 1 when a bar does not hold."""
+    """Run the chosen suites; return 1 when a bar does not hold, 2 when nothing can be measured."""
     options = _options()
     rows = Rows(command=_command(), machine=machine())
     if "operator" in options.suite:
@@ -52,9 +54,16 @@ def main() -> int:
     if "swaps" in options.suite:
         namespace, _, name = options.route.rpartition("/")
         place = Place(namespace=namespace or "default", name=name, kubeconfig=options.kubeconfig)
-        swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
+        try:
+            swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
+        except SwapBenchError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     if "repairs" in options.suite:
         repairs_suite.run(rows, count=options.items, real=not options.no_engine)
+    if "reflection" in options.suite:
+        sizes = options.memories
+        reflection_suite.run(rows, sizes=sizes, peer=not options.no_peers)
     for row in rows.rows:
         verdict = {True: "holds", False: "MISSED", None: ""}[row.holds]
         print(f"{row.name:40} {row.value:>10g} {row.unit:10} {row.bar or '':8} {verdict}")
@@ -94,6 +103,10 @@ def _options() -> argparse.Namespace:
     repairs = parser.add_argument_group("repairs")
     repairs.add_argument("--no-engine", action="store_true", help="scripted replies only")
     repairs.add_argument("--items", type=int, default=30, help="of rust-repair-smoke")
+    reflection = parser.add_argument_group("reflection")
+    reflection.add_argument(
+        "--memories", type=int, nargs="+", default=list(reflection_suite.SIZES), metavar="N"
+    )
     parser.add_argument("--no-peers", action="store_true", help="no other programs than Reflex")
     return parser.parse_args()
 

@@ -5,7 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.rows import Row
-from bench.tables import CHAT, CHAT_PEERS, GATED, LOAD, LOAD_PEERS, LOOP, OPERATOR, Line
+from bench.tables import (
+    CHAT,
+    CHAT_PEERS,
+    GATED,
+    LOAD,
+    LOAD_PEERS,
+    LOOP,
+    MEMORY,
+    MEMORY_PEERS,
+    OPERATOR,
+    Line,
+)
 
 _HERE = Path(__file__).parent
 _PEERS = _HERE / "peers.json"
@@ -25,7 +36,8 @@ def render(rows: Sequence[Row]) -> str:
         _text("gated.md"),
         *(f"| {line.text} | {_ours(known.get(line.ours))} |" for line in GATED),
     ]
-    shown = {line.ours for line in (*OPERATOR, *LOOP, *CHAT, *LOAD, *GATED)}
+    out += [_text("memory.md"), *_beside(known, MEMORY, MEMORY_PEERS)]
+    shown = {line.ours for line in (*OPERATOR, *LOOP, *CHAT, *LOAD, *GATED, *MEMORY)}
     rest = [row for row in rows if row.name.partition("@")[0] not in shown]
     if rest:
         out += [

@@ -124,3 +124,23 @@ GATED: Final = (
     Line(text="failover: decision, rule true → routing stopped", ours="failover_decision"),
     Line(text="failover: no engine is routed", ours="failover_downtime"),
 )
+
+MEMORY_PEERS: Final = ("postgresql", "lancedb")
+_SIZES: Final = {"1k": "1,000", "10k": "10,000", "100k": "100,000"}
+_CALLS: Final = {
+    "write": "write one, {} there", "search_text": "search by words, {} there",
+    "search_vector": "search by vector, {} there",
+}  # fmt: skip
+MEMORY: Final = (
+    Line(text="reflect(), rule-based with its vector", ours="reflect"),
+    Line(text="reflect(), p99", ours="reflect_p99"),
+    Line(text="reflect() with secrets taken out, as in the service", ours="reflect_redacted"),
+    Line(text="the same, p99", ours="reflect_redacted_p99"),
+    *(
+        Line(text=what.format(words), ours=f"memory_{call}_{size}")
+        for call, what in _CALLS.items()
+        for size, words in _SIZES.items()
+    ),
+    Line(text="memory for 1,000 more", ours="memory_rss_per_1k"),
+    Line(text="disk for 1,000 more", ours="memory_disk_per_1k"),
+)

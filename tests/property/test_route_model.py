@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from reflex_api.names import ANNOTATION_HOLD, ANNOTATION_MANUAL
 from reflex_api.verdict import Judgement
 from reflex_operator.reconcile.route.guards import COUNTED
-from route_states import Outcome, Routes
+from route_states import GATE, Outcome, Routes
 
 MEMBERS = "abc"
 MOST = 3
@@ -95,8 +95,9 @@ class RouteMachine(RuleBasedStateMachine):
     def time(self, minutes: int) -> None:
         self.world.now += timedelta(minutes=minutes)
 
-    @rule(name=names)
-    def die(self, name: str) -> None:
+    @rule(name=names, looping=st.booleans())
+    def die(self, name: str, looping: bool) -> None:
+        self.world.models[name].looping = looping
         self.world.die(name)
 
     @rule(name=names)
@@ -133,6 +134,11 @@ class RouteMachine(RuleBasedStateMachine):
     @rule(name=names)
     def primary(self, name: str) -> None:
         self.world.edit(primary=name, fallbacks=[one for one in MEMBERS if one != name])
+
+    @rule(measurable=st.booleans())
+    def gate(self, measurable: bool) -> None:
+        strict = {"suite": GATE["suite"]}  # a share of the roofline, on a CPU
+        self.world.edit(gate=GATE if measurable else strict)
 
     @rule(held=st.booleans())
     def hold(self, held: bool) -> None:

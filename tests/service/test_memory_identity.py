@@ -32,7 +32,9 @@ def test_both_databases_give_the_same_bytes_everywhere(
         for number, environment in enumerate(SURROUNDINGS):
             started.append(run(f"sqlite:///{tmp_path / str(number)}", environment))
             name = f"identity_{uuid.uuid4().hex}"
-            db.execute(f'CREATE DATABASE "{name}"')
+            # By its own rules this one would put "alpha" before "Beta".
+            language = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+            db.execute(f'CREATE DATABASE "{name}" {language if number else ""}')
             url = f"postgresql+psycopg://postgres@/{name}?host={postgres_socket}"
             started.append(run(url, environment))
     told = [one.communicate(timeout=600)[0] for one in started]

@@ -37,8 +37,7 @@ def database(database_url: str) -> Iterator[Database]:
     with opened.write() as db:
         db.execute(insert(OWNERS).values(owner="A", memories=MANY, words=10 * MANY))
         db.execute(insert(MEMORIES), rows)
-        for row in rows:
-            words.add(db, int(str(row["seq"])), "A", str(row["text"]))
+        words.add(db, "A", {number + 1: said(number) for number in range(MANY)})
         if opened.dialect == "postgresql":
             db.execute(text("SELECT setval('reflex_memory_seq_seq', :n)"), {"n": MANY})
     yield opened

@@ -39,6 +39,9 @@ ANNOTATION_BASELINE: Final = f"{GROUP}/baseline"
 MEASURE: Final = "measure"
 RESULTS: Final = "results"
 _USER_ID: Final = 10001
+_AROUND: Final = 900
+"""Seconds for the images before `measure` begins, and for the operator to fetch what it found:
+`measure` keeps to its own time, and what it found at the end of that is not to be lost."""
 
 
 def bakeoff_job(
@@ -78,7 +81,7 @@ def bakeoff_job(
         },
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": request.seconds,
+            "activeDeadlineSeconds": request.seconds + _AROUND,
             "template": {
                 "metadata": {
                     "labels": {**labels, LABEL_ENGINE_CLIENT: "true"},

@@ -121,7 +121,7 @@ class Memories:
         if known is None:
             made = insert(MEMORIES).values(values).returning(MEMORIES.c.seq)
             seq = db.execute(made).scalar_one()
-            index.add(db, seq, owner, memory.text)
+            index.add(db, owner, {seq: memory.text})
             owners.change(db, owner, memories=1, words=length)
         else:
             seq = known

@@ -4,6 +4,7 @@ Words are split by `text.words` and written as tokens of plain ASCII, the owner'
 so SQLite's FTS5 and PostgreSQL's tsvector hold the same and find the same.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -29,15 +30,18 @@ def tokens(said: str, *, most: int = MAX_WORDS) -> list[str]:
     return list(found)
 
 
-def add(db: Connection, seq: int, owner: str, said: str) -> None:
-    """Put a memory into the index."""
-    held = sorted([_owner_token(owner), *tokens(said)])
+def add(db: Connection, owner: str, texts: Mapping[int, str]) -> None:
+    """Put an owner's memories into the index, each by its `seq`."""
+    mine = _owner_token(owner)
+    held = {seq: sorted([mine, *tokens(said)]) for seq, said in texts.items()}
+    rows: list[dict[str, object]]
     if db.dialect.name == "sqlite":
         sql = f"INSERT INTO {WORDS} (rowid, words) VALUES (:seq, :words)"  # noqa: S608
-        db.execute(text(sql), {"seq": seq, "words": " ".join(held)})
+        rows = [{"seq": seq, "words": " ".join(found)} for seq, found in held.items()]
     else:
         sql = f"INSERT INTO {WORDS} VALUES (:seq, array_to_tsvector(CAST(:words AS text[])))"  # noqa: S608
-        db.execute(text(sql), {"seq": seq, "words": held})
+        rows = [{"seq": seq, "words": found} for seq, found in held.items()]
+    db.execute(text(sql), rows)
 
 
 def remove(db: Connection, seq: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from reflex_api.names import LABEL_MODEL, LABEL_STOPPED
+from reflex_api.names import LABEL_BAKEOFF, LABEL_MODEL, LABEL_STOPPED
 
 PARTS: Final = ("drain", "stop", "make", "start", "smoke")
 """Routing stopped → the old engine's process ended → its pod gone → the new pod made → it is Ready
@@ -67,7 +67,8 @@ def _moments(event: Event, *, service: str, from_: str, to: str) -> Iterable[str
         elif selector.get(LABEL_MODEL) == to:
             yield "routed"
         return
-    model = (metadata.get("labels") or {}).get(LABEL_MODEL)
+    labels = metadata.get("labels") or {}
+    model = labels.get(LABEL_MODEL) if LABEL_BAKEOFF not in labels else None
     status = event.document.get("status") or {}
     if model == from_:
         if event.type == "DELETED":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.bakeoff.story import Event, IncompleteStoryError, parts
-from reflex_api.names import LABEL_MODEL, LABEL_STOPPED
+from reflex_api.names import LABEL_BAKEOFF, LABEL_MODEL, LABEL_STOPPED
 
 
 def service(at: float, **selector: str) -> Event:
@@ -55,6 +55,19 @@ def test_what_is_out_of_order_is_no_swap() -> None:
 
     with pytest.raises(IncompleteStoryError, match="out of order"):
         parts(early, service="tiny", from_="b", to="a")
+
+
+def test_a_pod_that_measures_a_model_is_no_engine_of_it() -> None:
+    labels = {LABEL_MODEL: "a", LABEL_BAKEOFF: "tiny-a"}
+    measuring = Event(
+        at=11.0,
+        kind="pods",
+        type="ADDED",
+        document={"metadata": {"name": "m", "labels": labels}, "status": READY},
+    )
+    with_it = [*STORY[:3], measuring, *STORY[3:]]
+
+    assert parts(with_it, service="tiny", from_="b", to="a")["make"] == 0.5
 
 
 def test_another_route_of_the_namespace_says_nothing() -> None:

@@ -156,6 +156,7 @@ async def test_the_search_is_by_the_errors(tmp_path: Path) -> None:
         "not repaired e0308 mismatched types",
         "a talk about e0308",
         "repaired e03081",
+        "repaired e0599 and left e0308",
         "",
     ],
 )
@@ -182,8 +183,9 @@ async def test_a_repair_leaves_what_was_wrong_and_what_made_it_right(tmp_path: P
     await run(tmp_path, memory, Scripted(ANSWERS))
     (told,) = memory.lessons
     assert told.text == (
-        "Repaired E0308 wrong: let a = 1; // @E0308: replaced let a = 1; with let a = 1u8;.\n"
-        "Repaired E0425 wrong: let b = 2; // @E0425: replaced let b = 2; with let b = 2u8;."
+        "Repaired E0308, E0425.\n"
+        "For E0308 wrong: let a = 1; // @E0308: replaced let a = 1; with let a = 1u8;.\n"
+        "For E0425 wrong: let b = 2; // @E0425: replaced let b = 2; with let b = 2u8;."
     )
     assert told.recalled == ("refl-1",)
 

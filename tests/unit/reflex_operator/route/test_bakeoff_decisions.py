@@ -246,6 +246,16 @@ def test_what_gives_nothing_is_run_once_more_and_then_an_error(trouble: str) -> 
     assert found.qualification is Judgement.ERROR
 
 
+def test_there_is_time_to_fetch_what_was_found_in_the_last_minute() -> None:
+    run = Bakeoff(timeout="2h")
+    run.step()
+    (job,) = run.jobs
+    template = job["spec"]["template"]["metadata"]
+    request = BakeoffRequest.model_validate_json(template["annotations"]["reflexstack.dev/request"])
+    assert request.seconds == 2 * 3600
+    assert job["spec"]["activeDeadlineSeconds"] >= request.seconds + 600
+
+
 def test_the_progress_is_asked_for_now_and_then_and_told_in_steps() -> None:
     run = Bakeoff()
     run.step()
