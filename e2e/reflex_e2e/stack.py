@@ -125,14 +125,17 @@ def install(
     pull_policy: str = "Never",
     values: Mapping[str, str] | None = None,
     loop: Mapping[str, Any] | None = None,
+    reflection: Mapping[str, Any] | None = None,
 ) -> None:
     """Install or upgrade the chart and wait until all of it is ready.
 
     Args:
         values: further values of the chart, by their path.
         loop: the chart's `loop`; without it the repair service stays as it is, if it is there.
+        reflection: the chart's `reflection`, likewise.
     """
-    loop = loop or _installed_loop(cluster)
+    loop = loop or _installed(cluster, "loop")
+    reflection = reflection or _installed(cluster, "reflection")
     repository, _, tag = images["reflex"].rpartition(":")
     harness, _, harness_tag = images["bakeoff"].rpartition(":")
     runner, _, runner_tag = images["runner"].rpartition(":")
@@ -151,14 +154,15 @@ def install(
         *(word for path, value in (values or {}).items()
           for word in ("--set-string", f"{path}={value}")),
         *(("--set-json", f"loop={json.dumps(loop)}") if loop else ()),
+        *(("--set-json", f"reflection={json.dumps(reflection)}") if reflection else ()),
         "--wait", "--timeout", "3m",
     )  # fmt: skip
 
 
-def _installed_loop(cluster: Cluster) -> Mapping[str, Any] | None:
+def _installed(cluster: Cluster, service: str) -> Mapping[str, Any] | None:
     try:
         found = cluster.helm("get", "values", "reflex", "-n", SYSTEM_NAMESPACE, "-o", "json")
     except CommandError:
         return None  # nothing is installed
     values: Mapping[str, Any] = json.loads(found) or {}
-    return values.get("loop")
+    return values.get(service)

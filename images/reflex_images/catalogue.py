@@ -53,6 +53,12 @@ IMAGES: Final[Mapping[str, Image]] = {
         containerfile=Path("images/reflex/Containerfile"),
         keep_layers=True,
     ),
+    # For tests in the lab only.
+    "postgres": Image(
+        repository="localhost/reflex-test-postgres",
+        containerfile=Path("images/postgres/Containerfile"),
+        keep_layers=True,
+    ),
     "runner": Image(
         repository="localhost/reflex-runner",
         containerfile=Path("images/runner/Containerfile"),
