@@ -1,5 +1,6 @@
 """Pass@1 through the real loop on the real engine: one question at temperature 0 for each item."""
 
+import asyncio
 import json
 import math
 import shutil
@@ -23,6 +24,8 @@ from reflex_tiny.floors import ANY, SAFE, blindly
 from reflex_tiny.items import Item
 
 REPLY_TOKENS: Final = 200
+TOGETHER: Final = 4
+"""Items that are repaired at once: as many as the served engine takes."""
 _SECONDS: Final = 120.0
 _Z: Final = 1.959964
 _FEW: Final = 4
@@ -34,6 +37,7 @@ class EngineProposer:
     def __init__(self, client: AsyncOpenAI, model: str) -> None:
         self._client = client
         self._model = model
+        self._answers: dict[str, Reply] = {}
 
     async def form(self, intent: Intent) -> Form | None:
         """Leave the form to the settings."""
@@ -45,7 +49,13 @@ class EngineProposer:
         del reply, kind
 
     async def propose(self, prompt: Prompt) -> Reply:
-        """Ask once."""
+        """Ask; the same question is asked once, because at temperature 0 it has one answer."""
+        key = f"{prompt.max_tokens} " + "".join(each.content for each in prompt.messages)
+        if key not in self._answers:
+            self._answers[key] = await self._asked(prompt)
+        return self._answers[key]
+
+    async def _asked(self, prompt: Prompt) -> Reply:
         try:
             answer = await self._client.chat.completions.create(
                 model=self._model,
@@ -135,46 +145,54 @@ async def evaluate(
     model: str,
     say: Callable[[str], None],
 ) -> list[Outcome]:
-    """Return what becomes of each item; the engine answers one after the other."""
+    """Return what becomes of each item; the engine is asked about a few at a time."""
     found: list[Outcome] = []
     began = told = time.monotonic()
+    room = asyncio.Semaphore(TOGETHER)
+
+    async def one(item: Item, proposer: EngineProposer, scratch: Path) -> Outcome:
+        nonlocal told
+        async with room:
+            outcome = await _outcome(item, compiler, proposer, scratch)
+        found.append(outcome)
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            rate = sum(each.passed for each in found) / len(found)
+            say(
+                f"{model}: {len(found)} of {len(items)} items, pass@1 so far {rate:.3f}, "
+                f"{told - began:.0f} s"
+            )
+        return outcome
+
     with tempfile.TemporaryDirectory(prefix="reflex-tiny-") as folder:
-        scratch = Path(folder)
         async with AsyncOpenAI(
             base_url=base_url, api_key="none", timeout=_SECONDS, max_retries=1
         ) as client:
             proposer = EngineProposer(client, model)
-            for item in items:
-                start = time.monotonic()
-                passed, problem, tokens = await repair(
-                    item, compiler, proposer, scratch, Suggestions.OFF
-                )
-                seconds = time.monotonic() - start
-                rustfix = blindly(compiler, item.path, item.source, SAFE)
-                both = passed
-                if not passed or rustfix:
-                    # The loop's default: safe suggestions first, then the same one question.
-                    both, _, _ = await repair(item, compiler, proposer, scratch, Suggestions.SAFE)
-                found.append(
-                    Outcome(
-                        code=item.code,
-                        passed=passed,
-                        with_rustfix=both,
-                        rustfix=rustfix,
-                        first_suggestion=blindly(compiler, item.path, item.source, ANY),
-                        problem=problem,
-                        tokens=tokens,
-                        seconds=seconds,
-                    )
-                )
-                if time.monotonic() - told > 5:
-                    told = time.monotonic()
-                    rate = sum(each.passed for each in found) / len(found)
-                    say(
-                        f"{model}: {len(found)} of {len(items)} items, pass@1 so far {rate:.3f}, "
-                        f"{told - began:.0f} s"
-                    )
-    return found
+            return await asyncio.gather(*(one(item, proposer, Path(folder)) for item in items))
+
+
+async def _outcome(
+    item: Item, compiler: Compiler, proposer: EngineProposer, scratch: Path
+) -> Outcome:
+    start = time.monotonic()
+    passed, problem, tokens = await repair(item, compiler, proposer, scratch, Suggestions.OFF)
+    seconds = time.monotonic() - start
+    rustfix = blindly(compiler, item.path, item.source, SAFE)
+    both = passed
+    if not passed or rustfix:
+        # The loop's default: safe suggestions first, then one question.
+        both, _, _ = await repair(item, compiler, proposer, scratch, Suggestions.SAFE)
+    return Outcome(
+        code=item.code,
+        passed=passed,
+        with_rustfix=both,
+        rustfix=rustfix,
+        first_suggestion=blindly(compiler, item.path, item.source, ANY),
+        problem=problem,
+        tokens=tokens,
+        seconds=seconds,
+    )
 
 
 def wilson(passed: int, count: int) -> tuple[float, float]:
