@@ -20,7 +20,7 @@ from reflex_loop.patch import read_reply
 from reflex_loop.planning import plan as plan_edits
 from reflex_loop.rust_source import code_only
 from reflex_tiny.compiler import Compiler, Source
-from reflex_tiny.crate_suites import LICENCE, CratePlan
+from reflex_tiny.crate_suites import LICENCE, V1, CratePlan
 from reflex_tiny.dataset import Plan, items
 from reflex_tiny.items import Item as Question
 from reflex_tiny.items import assessment
@@ -83,7 +83,7 @@ SMOKE: Final = SuitePlan(
         "E0373": 3, "E0560": 3, "E0603": 3, "E0609": 3,
     },
 )  # fmt: skip
-PLANS: Final[Mapping[str, SuitePlan | CratePlan]] = {plan.name: plan for plan in (SMOKE,)}
+PLANS: Final[Mapping[str, SuitePlan | CratePlan]] = {plan.name: plan for plan in (SMOKE, V1)}
 
 
 def known_programs() -> frozenset[str]:

@@ -18,7 +18,7 @@ from reflex_tiny.suites import (
 )
 
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/suite.json"))
-LARGEST_FILE = 2_000_000
+LARGEST_FILE = 2_500_000
 
 
 @pytest.fixture(params=NAMES)
