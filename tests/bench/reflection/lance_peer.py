@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import lancedb  # type: ignore[import-not-found,unused-ignore]
+from lancedb.index import FTS  # type: ignore[import-not-found,unused-ignore]
 
 WRITES = 200
 LIMIT = 10
@@ -39,7 +40,7 @@ def main(folder: Path, data: Path, asked: Path, sizes: list[int]) -> None:
         took = time.perf_counter() - began
         writes = [_timed(partial(table.add, [row])) for row in itertools.islice(rows, WRITES)]
         began = time.perf_counter()
-        table.create_fts_index("text", replace=True)
+        table.create_index("text", config=FTS(), replace=True)
         table.optimize()
         indexed = time.perf_counter() - began
         found[size] = {
