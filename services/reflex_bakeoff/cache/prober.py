@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import string
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ CACHED: Final = "sglang:cached_tokens_total"
 EVICTED: Final = "sglang:evicted_tokens_total"
 _FILLING: Final = 1.3
 """Times the cache's size that is sent to empty it of what was there."""
+_BEGINNINGS: Final = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,8 @@ class Shape:
     """How much is sent.
 
     Attributes:
-        requests: cold, and again warm; the proof wants 30.
+        requests: cold, and again warm; the proof wants 30, and more than 62 cannot all begin
+            differently.
         prefix_words: length of the shared prefix.
         fill_words: length of a prompt that fills the cache.
         fill_tokens: most tokens that are sent to fill it.
@@ -39,6 +42,10 @@ class Shape:
     seed: int = 42
     quiet_seconds: float = 60.0
 
+    def __post_init__(self) -> None:
+        if self.requests > len(_BEGINNINGS):
+            raise ValueError(f"at most {len(_BEGINNINGS)} cold requests, not {self.requests}")
+
 
 async def probe(engine: CacheEngine, shape: Shape) -> CacheRecord:
     """Run the ten steps; takes a quiet engine for itself.
@@ -52,7 +59,12 @@ async def probe(engine: CacheEngine, shape: Shape) -> CacheRecord:
     flushed = await _flushed(engine, shape.quiet_seconds)
     # Flushing also forgets compiled grammars (SGLang's scheduler clears both).
     await _warm_grammar(engine, shape, source)
-    cold = [await engine.complete(text(source, shape.prefix_words)) for _ in range(shape.requests)]
+    # Each begins with another character: digits are tokens of their own to most tokenizers, and
+    # random numbers share the first two of them far too often for pages of one token.
+    cold = [
+        await engine.complete(f"{start}{text(source, shape.prefix_words)}")
+        for start in _BEGINNINGS[: shape.requests]
+    ]
     shared = text(source, shape.prefix_words)
     prime = await engine.complete(shared)
     before = await engine.counter(CACHED)

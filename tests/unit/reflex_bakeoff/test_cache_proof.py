@@ -7,9 +7,9 @@ import pytest
 import measured_runs as runs
 from engine_process import simulated_engine
 from reflex_api.gate import CacheGate
-from reflex_api.items import CacheRecord
+from reflex_api.items import CacheRecord, CacheRequest
 from reflex_api.verdict import Judgement, Why, worst
-from reflex_bakeoff.cache.engine import CacheEngine
+from reflex_bakeoff.cache.engine import CacheEngine, Capacity
 from reflex_bakeoff.cache.prober import Shape, probe
 from reflex_bakeoff.cache.proof import prove
 from reflex_bakeoff.errors import CacheProbeError
@@ -115,6 +115,44 @@ async def test_a_cache_that_works_is_proved_at_a_simulated_engine(tmp_path: Path
     assert shown.hit_share == 1.0
     assert seen.evicted_delta is not None
     assert seen.evicted_delta > 0
+
+
+@pytest.mark.parametrize(("cached", "verdict"), [(4, PASS), (5, ERROR)])
+def test_pages_of_one_token_leave_room_for_what_every_text_begins_with(
+    cached: int, verdict: Judgement
+) -> None:
+    found = steps(runs.cache(page_size=1, cold=told(30, cached, 0.4)))
+
+    assert found["cold requests miss"][0] is verdict
+
+
+async def test_no_two_cold_prompts_begin_alike() -> None:
+    asked: list[str] = []
+
+    class Listening(CacheEngine):
+        async def capacity(self) -> Capacity:
+            return Capacity(tokens=1, page_size=1)
+
+        async def flush(self) -> bool:
+            return True
+
+        async def counter(self, name: str) -> int | None:
+            return 0
+
+        async def counter_reaches(self, name: str, wanted: int, seconds: float = 5.0) -> int | None:
+            return 0
+
+        async def complete(self, prompt: str, *, tokens: int = 1) -> CacheRequest:
+            asked.append(prompt)
+            return CacheRequest(prompt_tokens=9, cached_tokens=0, ttft=0.1)
+
+        async def chat(self, *_: Any, **__: Any) -> CacheRequest:
+            return CacheRequest(prompt_tokens=9, cached_tokens=0, ttft=0.1)
+
+    async with Listening("http://nowhere", "none") as engine:
+        await probe(engine, SHAPE)
+
+    assert len({prompt[0] for prompt in asked[: SHAPE.requests]}) == SHAPE.requests
 
 
 async def test_an_engine_that_lies_about_hits_is_found_out(tmp_path: Path) -> None:
