@@ -8,6 +8,7 @@ import pytest
 
 from reflex_api.conditions import ConditionType, Reason
 from reflex_operator.metrics import Metrics
+from reflex_operator.route_metrics import BakeoffMetrics, RouteMetrics
 from unit.chart.helm_chart import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -31,6 +32,8 @@ def test_every_condition_is_described() -> None:
 def test_every_metric_of_ours_is_described() -> None:
     metrics = Metrics()
     metrics.export_conditions(lambda: [])
+    metrics.export(RouteMetrics(lambda: []))
+    metrics.export(BakeoffMetrics(lambda: []))
     text = (ROOT / "docs/operations.md").read_text()
     documented = set(re.findall(r"^\| `(reflex_\w+)` \|", text, re.MULTILINE))
     exported = {
