@@ -240,7 +240,7 @@ def test_a_program_that_was_trained_on_is_found() -> None:
     solved = FIXED.replace("1", "1 + 2")
     items = [*suite().items]
     items[2] = items[2].model_copy(update={"solution": {"main.rs": solved}})
-    known = [file_hash(solved.replace("2", "7"))]
+    known = [file_hash(solved.replace("+ 2", "+ 7"))]
     found = lint(replace(suite(), items=tuple(items)), least=1, known_programs=known)
 
     assert texts(found) == ["error mismatch-002 its program was trained on"]
