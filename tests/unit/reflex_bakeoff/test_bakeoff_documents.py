@@ -205,7 +205,7 @@ def test_a_wrong_gate_says_what_to_do(text: str, expected: str) -> None:
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(GateFileError) as caught:
-        parse_gate("suit: s\nerrors: {ceiling: 2}\nlatency: {itlP95Milliseconds: 0}")
+        parse_gate("suit: s\nerrors: {ceiling: 2}\nlatency: {itlP95Milliseconds: -1}")
 
     assert len(caught.value.problems) == 4
 
