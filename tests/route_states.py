@@ -27,6 +27,7 @@ from reflex_api.names import (
 )
 from reflex_api.route import ReflexRoute
 from reflex_api.verdict import Judgement, Metric, Overall, Part, Side, Verdict, Why
+from reflex_operator.builders.route import member_gate
 from reflex_operator.manifest import Manifest
 from reflex_operator.reconcile.route import membership
 from reflex_operator.reconcile.route.decide import reconcile_route
@@ -357,9 +358,14 @@ class Routes:
             harness=states.DEFAULTS.harness,
         )
         assert inputs is not None
-        text = verdict(model, outcome, self.now, compared=bool(baseline)).model_dump_json(
-            by_alias=True
+        gate = (
+            GateSpec.model_validate(run["spec"]["gate"])
+            if run is not None
+            else member_gate(ReflexRoute.parse(next(iter(self.routes.values()))))
         )
+        text = verdict(
+            model, outcome, self.now, gate=gate, compared=bool(baseline)
+        ).model_dump_json(by_alias=True)
         note = EvidenceNote(
             id=hashlib.sha256(f"{text}{bakeoff}".encode()).hexdigest()[:12],
             key=evidence_key(inputs),
@@ -381,7 +387,7 @@ class Routes:
             "data": {VERDICT_KEY: text, INPUTS_KEY: inputs.model_dump_json(by_alias=True)},
         }
 
-    def ask_for(self, model: str) -> None:
+    def ask_for(self, model: str, **spec: Any) -> None:
         """Create a bakeoff as a person would."""
         name = f"by-hand-{model}-{len(self.bakeoffs)}"
         self.bakeoffs.append(
@@ -393,7 +399,7 @@ class Routes:
                     "namespace": "default",
                     "creationTimestamp": states.timestamp(self.now),
                 },
-                "spec": {"modelRef": {"name": model}, "gate": GATE},
+                "spec": {"modelRef": {"name": model}, "gate": GATE, **spec},
             }
         )
 
@@ -472,7 +478,13 @@ def member(name: str, **spec: Any) -> Manifest:
 
 
 def verdict(
-    model: str, outcome: Outcome, now: datetime, *, compared: bool = True, key: str = ""
+    model: str,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    gate: GateSpec | None = None,
+    compared: bool = True,
+    key: str = "",
 ) -> Verdict:
     """A verdict document with a made-up number."""
     overall = Overall(verdict=outcome.passed, reason=Why.BOUND_MET, message="simulated")
@@ -483,7 +495,7 @@ def verdict(
     )
     return Verdict(
         harness_version="test",
-        gate=GateSpec(suite="rust-repair-smoke"),
+        gate=gate or GateSpec.model_validate(GATE),
         candidate=Side(model=model, evidence_key=key, measured_at=now, simulated=True),
         verdict=outcome.passed,
         qualification=overall,

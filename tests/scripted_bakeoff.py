@@ -65,10 +65,11 @@ class ScriptedBakeoffs:
             request.model,
             self.outcomes[request.model],
             datetime.now(UTC),
+            gate=request.gate,
             compared=bool(request.baseline),
             key=request.evidence_key,
         )
-        text = made.model_dump_json(by_alias=True, exclude_none=True).encode()
+        text = made.model_dump_json(by_alias=True).encode()
         items = gzip.compress(b'{"kind": "simulated"}\n')
         receipt = Receipt(
             verdict_sha256=hashlib.sha256(text).hexdigest(),

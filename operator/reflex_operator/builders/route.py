@@ -5,6 +5,7 @@ from decimal import Decimal
 from reflex_api import bakeoff as bakeoff_api
 from reflex_api import route as route_api
 from reflex_api.duration import format_duration
+from reflex_api.gate import GateSpec
 from reflex_api.names import (
     ANNOTATION_RECORD,
     API_VERSION,
@@ -40,6 +41,13 @@ def stable_service(route: ReflexRoute, *, selector: dict[str, str], record: str)
     }
 
 
+def member_gate(route: ReflexRoute) -> GateSpec:
+    """Return the gate of a route's own bakeoffs: how much a promotion needs is said elsewhere."""
+    gate, least = route.spec.gate, max(route.spec.promotion.min_benefit, Decimal(0))
+    superiority = gate.superiority.model_copy(update={"min_benefit": least})
+    return gate.model_copy(update={"superiority": superiority})
+
+
 def member_bakeoff(route: ReflexRoute, *, name: str, model: str, baseline: str) -> Manifest:
     """Return a ReflexBakeoff of a member, under the route's gate.
 
@@ -50,12 +58,9 @@ def member_bakeoff(route: ReflexRoute, *, name: str, model: str, baseline: str) 
         baseline: the incumbent's finished bakeoff, or "".
     """
     spec = route.spec
-    gate = spec.gate.to_resource()
-    least = max(spec.promotion.min_benefit, Decimal(0))
-    gate["superiority"] = {**gate["superiority"], "minBenefit": str(least)}
     body: Manifest = {
         "modelRef": {"name": model},
-        "gate": gate,
+        "gate": member_gate(route).to_resource(),
         "load": spec.evaluation.load.model_dump(mode="json", by_alias=True),
         "validFor": format_duration(spec.evaluation.valid_for),
     }

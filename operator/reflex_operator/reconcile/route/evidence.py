@@ -1,7 +1,7 @@
 """Reads the immutable ConfigMaps of finished bakeoffs, and judges what they let a member do."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reflex_api.evidence import EvidenceInputs, evidence_key
+from reflex_api.gate import GateSpec
 from reflex_api.names import (
     ANNOTATION_EVIDENCE,
     LABEL_BAKEOFF,
@@ -57,6 +58,7 @@ class Evidence:
     superiority: Judgement | None
     pass_at1: str
     simulated: bool
+    gate: GateSpec  # that judged it
     inputs: EvidenceInputs | None
     reason: str = ""  # of the qualification
 
@@ -75,16 +77,19 @@ class Standing:
     lenient: bool = False
 
 
-def newest(manifests: Iterable[Manifest], model: str) -> tuple[Evidence | None, Evidence | None]:
-    """Return the evidence about a model that counts, and that of its last run.
+def newest(
+    manifests: Iterable[Manifest], model: str, *, counts: Callable[[Evidence], bool]
+) -> tuple[Evidence | None, Evidence | None]:
+    """Return the evidence about a model that counts, and that of its last run that does.
 
     A run without a measurement replaces no evidence, but it was a run: what is tried again, and
-    when, rests on it.
+    when, rests on it. Evidence that does not count is returned only where there is no other.
     """
     found = [one for one in map(read, manifests) if one is not None and one.model == model]
     found.sort(key=lambda one: (one.note.finished_at, one.name))
-    measured = [one for one in found if one.qualification is not Judgement.ERROR]
-    return next(reversed(measured or found), None), next(reversed(found), None)
+    ours = [one for one in found if counts(one)]
+    measured = [one for one in ours or found if one.qualification is not Judgement.ERROR]
+    return next(reversed(measured or ours or found), None), next(reversed(ours), None)
 
 
 def read(manifest: Manifest) -> Evidence | None:
@@ -116,6 +121,7 @@ def read(manifest: Manifest) -> Evidence | None:
         superiority=verdict.superiority.verdict if verdict.superiority else None,
         pass_at1="" if point is None else f"{point:.3f}",
         simulated=bool(verdict.candidate and verdict.candidate.simulated),
+        gate=verdict.gate,
         inputs=inputs,
         reason=verdict.qualification.message,
     )
@@ -128,6 +134,7 @@ def judge(
     now: datetime,
     *,
     settings: str = "",
+    other: tuple[str, ...] = (),
 ) -> Standing:
     """Return what the evidence lets its model do.
 
@@ -137,11 +144,12 @@ def judge(
         image_id: of the engine that runs now; "": none runs.
         now: the time.
         settings: digest of that engine's settings; "": not known.
+        other: names of the route's terms that it was not made under.
     """
     if evidence is None or evidence.qualification is Judgement.ERROR:
         why = "the last bakeoff measured nothing" if evidence else "no bakeoff has measured it"
         return Standing(eligibility=Eligibility.UNQUALIFIED, message=why)
-    differs = _differences(evidence, inputs, image_id, settings)
+    differs = other + _differences(evidence, inputs, image_id, settings)
     if differs:
         return Standing(
             eligibility=Eligibility.STALE,

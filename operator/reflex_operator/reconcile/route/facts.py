@@ -39,6 +39,7 @@ from reflex_operator.reconcile.route.record import (
 )
 from reflex_operator.reconcile.route.snapshot import MemberObjects, PeerRoute, RouteSnapshot
 from reflex_operator.reconcile.route.subject import inputs_of
+from reflex_operator.reconcile.route.terms import Terms
 from reflex_operator.reconcile.route.wishes import Hold, Manual, hold_of, manual_of
 
 _FEEDBACK_COUNTS: float = 900.0
@@ -90,6 +91,7 @@ class Facts:
     """What a decision about a route rests on, read from its snapshot."""
 
     route: ReflexRoute
+    terms: Terms
     members: Mapping[str, Member]  # of this route, in the order of the spec
     strangers: tuple[str, ...]  # models of other routes that hold room in the slot
     elders: tuple[str, ...]  # those of them that belong to older routes
@@ -127,8 +129,11 @@ class Facts:
     def superior(self, member: Member) -> bool:
         """Return whether the member was shown to be better than the incumbent is now."""
         incumbent = self.members.get(self.incumbent)
-        return member.eligible and supersedes(
-            member.evidence, incumbent.evidence if incumbent else None
+        return (
+            member.eligible
+            and supersedes(member.evidence, incumbent.evidence if incumbent else None)
+            and member.evidence is not None
+            and self.terms.compares(member.evidence)
         )
 
 
@@ -138,24 +143,31 @@ def facts_of(snapshot: RouteSnapshot, route: ReflexRoute, now: datetime) -> Fact
     sharing = membership.same_slot(snapshot.route, snapshot.peers)
     record = record_of(snapshot.service)
     crashes = noted(record.crashes if record else (), _pods(snapshot, route))
+    terms = Terms.of(route, snapshot.bakeoffs)
     members = {
-        name: _member(snapshot, route, name, routes, crashes, now) for name in route.spec.members
+        name: _member(snapshot, route, name, routes, crashes, terms, now)
+        for name in route.spec.members
     }
     incumbent = _incumbent(record, route)
     strangers = _strangers(snapshot, sharing, members)
+    manual = manual_of(route.annotations)
+    noted_now: dict[str, object] = {"crashes": crashes}
+    if manual is None:
+        noted_now["manual"] = ""  # withdrawn: the same choice made again is another one
     return Facts(
         route=route,
+        terms=terms,
         members=members,
         strangers=tuple(strangers),
         elders=tuple(name for name, older in strangers.items() if older),
         neighbours=_neighbours(sharing, members),
         room=membership.room_of([snapshot.route, *(peer.route for peer in sharing)]),
-        record=(record or _recovered(members)).model_copy(update={"crashes": crashes}),
+        record=(record or _recovered(members)).model_copy(update=noted_now),
         routing=routing_of(snapshot.service),
         known=record is not None,
         incumbent=incumbent,
         hold=hold_of(route.annotations),
-        manual=manual_of(route.annotations),
+        manual=manual,
         feedback=_feedback(snapshot, now),
         idle_since=snapshot.idle_since,
         bakeoffs=_bakeoffs(snapshot, members),
@@ -171,6 +183,7 @@ def _member(
     name: str,
     routes: list[Manifest],
     crashes: tuple[Crashes, ...],
+    terms: Terms,
     now: datetime,
 ) -> Member:
     objects = snapshot.members.get(name) or MemberObjects()
@@ -211,9 +224,11 @@ def _member(
         harness=snapshot.defaults.harness,
     )
     roofline = roofline_of(model, snapshot.nodes, snapshot.defaults.catalogue)
-    evidence, last_run = newest(snapshot.evidence, name)
+    evidence, last_run = newest(snapshot.evidence, name, counts=lambda one: not terms.other(one))
+    evidence = terms.bounded(evidence) if evidence else None
     settings = objects.settings if health.well else ""
-    standing = judge(evidence, inputs, health.image_id, now, settings=settings)
+    other = terms.other(evidence) if evidence else ()
+    standing = judge(evidence, inputs, health.image_id, now, settings=settings, other=other)
     if health.hopeless and not health.well:
         words = health.reason or health.hopeless
         standing = Standing(eligibility=Eligibility.UNFIT, message=words[:256])

@@ -170,7 +170,8 @@ def _comparison_due(facts: Facts, member: Member) -> bool:
         return False
     if incumbent is None or incumbent.evidence is None or member.evidence is None:
         return False
-    if member.evidence.note.baseline == incumbent.evidence.id:
+    compared = member.evidence.note.baseline == incumbent.evidence.id
+    if compared and facts.terms.compares(member.evidence):
         return False
     least = float(facts.route.spec.promotion.min_benefit)
     gain = float(member.evidence.pass_at1 or 0) - float(incumbent.evidence.pass_at1 or 0)
