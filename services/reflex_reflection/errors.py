@@ -1,5 +1,5 @@
 """ReflectionError > ConfigError, BundleError, PlanError, FixturesDisabledError,
-FixtureMissingError, LogError, EmbeddingError, StoreError (> ImportFileError).
+FixtureMissingError, LogError, EmbeddingError, StoreError (> ImportFileError, TooLongError).
 
 A turn never sees one of them: `step` turns each into a reason (`reflect_error:<type>`), so the
 names of the types are part of the log's format.
@@ -56,6 +56,10 @@ class LogError(ReflectionError):
 
 class StoreError(ReflectionError):
     """The store cannot be opened, or what was asked of it makes no sense."""
+
+
+class TooLongError(StoreError):
+    """A text is longer than a memory may be."""
 
 
 class ImportFileError(StoreError):

@@ -167,6 +167,12 @@ def test_likeness_is_the_share_of_common_words() -> None:
     assert alike(memory("a", ""), memory("b", "")) == 1.0
 
 
+def test_likeness_looks_at_so_many_words_and_no_more() -> None:
+    """The words of memories are held for later searches."""
+    shared = " ".join(f"w{number}" for number in range(500))
+    assert alike(memory("a", f"{shared} left"), memory("b", f"{shared} right")) == 1.0
+
+
 def test_cosines_agree_with_numpy_and_a_zero_vector_is_near_nothing() -> None:
     matrix = np.array([embed("a"), embed("b"), [0.0] * 32], dtype="<f4")
     asked = embed("a")

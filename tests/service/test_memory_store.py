@@ -6,13 +6,14 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, event, inspect, text
 
 from reflection_turns import Lines, reflector, turn
 from reflex_reflection.bundle import ReflectionBundle
@@ -21,7 +22,7 @@ from reflex_reflection.errors import StoreError
 from reflex_reflection.step import Turn
 from reflex_reflection.store.database import Database
 from reflex_reflection.store.exchange import export
-from reflex_reflection.store.memories import MAX_EVIDENCE, Memories
+from reflex_reflection.store.memories import MAX_EVIDENCE, MAX_SNIPPET_LETTERS, Memories
 from reflex_reflection.store.migrations import VERSION_TABLE
 from reflex_reflection.store.retention import Forgotten, Retention
 from reflex_reflection.store.rows import seconds_of
@@ -147,6 +148,17 @@ def test_evidence_is_bounded(memories: Memories) -> None:
     assert (memory.seen, len(memory.evidence)) == (MAX_EVIDENCE + 3, MAX_EVIDENCE)
 
 
+def test_what_evidence_names_is_bounded(memories: Memories) -> None:
+    names = tuple(f"{number:0200}" for number in range(1000))
+    for number in range(3):
+        keep(memories, replace(turn("the same", number=number), snippet_ids=names))
+    (memory,) = memories.page("AgentA")
+    found = [one.snippet_ids for one in memory.evidence]
+    assert found[0] == names[: MAX_SNIPPET_LETTERS // 204]
+    assert found[1:] == [(), ()]
+    assert memory.seen == 3
+
+
 def test_owners_do_not_see_or_touch_each_other(memories: Memories) -> None:
     keep(memories, turn("secret plans", agent="A"))
     keep(memories, turn("secret plans", agent="B"))
@@ -189,6 +201,27 @@ def test_a_memory_is_not_found_past_its_time_and_is_swept(
     assert retention.sweep() == Forgotten(expired=0, evicted=0, purged=1)
     actions = [action for _, action, _ in memories.history("AgentA")]
     assert actions == ["add", "add", "expire", "purge"]
+
+
+def test_forgetting_reads_no_texts(memories: Memories, database: Database, clock: Clock) -> None:
+    """What came by one import goes at one time: its texts together may be larger than memory."""
+    keep(memories, turn("one", number=1))
+    keep(memories, turn("two", number=2))
+    said: list[str] = []
+
+    def note(_db: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        Retention(database=database, now=clock, max_per_owner=1).sweep()
+        clock.now += 101
+        swept = Retention(database=database, now=clock).sweep()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert swept.expired == 1
+    assert "reflex_memory.deleted_at IS NULL" in " ".join(said)
+    assert not [one for one in said if "reflex_memory.text" in one]
 
 
 def test_a_repeat_renews_the_time(memories: Memories, clock: Clock) -> None:

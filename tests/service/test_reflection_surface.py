@@ -180,6 +180,24 @@ async def test_bodies_rates_and_memories_are_bounded(tmp_path: Path, database_ur
         assert "reflex_reflection_memories 3.0" in counted
 
 
+async def test_no_memory_is_too_long_to_hold_many_of(tmp_path: Path, database_url: str) -> None:
+    """Else a few imports, then one search, took more memory than the process may have."""
+    parts = make_parts(tmp_path, database_url, memory_characters=100)
+    async with served(parts) as url, client(url) as http:
+        long = await remember(http, "x" * 101)
+        assert (long["ids"], long["errors"]) == ([], ["add_error[0]:TooLongError"])
+        line = {"id": "refl-1-A-0-x", "owner": "A", "ts": "2026-01-01T00:00:00Z", "tags": []}
+        good, long_text = (json.dumps(line | {"text": "x" * size}) for size in (100, 101))
+        for wrong in (long_text, "[" + "[]," * 400_000 + "[]]"):
+            refused = await http.post("/v1/memories/import", content=f"{good}\n{wrong}\n")
+            message = refused.json()["error"]["message"]
+            assert (refused.status_code, "line 2" in message) == (400, True), message
+            assert "more than" in message
+        assert (await http.get("/v1/stats")).json()["memories"] == 0
+        taken = await http.post("/v1/memories/import", content=good)
+        assert taken.json()["written"] == 1
+
+
 async def test_pages_go_through_all_in_one_order(tmp_path: Path, database_url: str) -> None:
     async with served(make_parts(tmp_path, database_url)) as url, client(url) as http:
         for turn in range(7):

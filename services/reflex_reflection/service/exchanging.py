@@ -17,7 +17,9 @@ from reflex_service.errors import BusyError, DrainingError, InvalidRequestError
 router = APIRouter(tags=["memories"])
 NDJSON: Final = "application/x-ndjson"
 _LINES: Final[dict[str, Any]] = {"content": {NDJSON: {"schema": {"type": "string"}}}}
-_LINE_BYTES: Final = 32 * 1024 * 1024
+_LETTER_BYTES: Final = 12  # \ud83d\ude00
+_LINE_BYTES: Final = 1024 * 1024
+"""Small JSON may be large in memory: an empty list of two letters takes 56 bytes."""
 
 
 @router.get(
@@ -75,13 +77,19 @@ def _take(parts: Parts, owner: str, file: IO[bytes]) -> Imported:
 
 def _documents(parts: Parts, file: IO[bytes]) -> Iterator[MemoryDocument]:
     file.seek(0)
+    longest = parts.settings.memory_characters
+    most = _LINE_BYTES + _LETTER_BYTES * longest
     number = 0
-    while line := file.readline(_LINE_BYTES):
+    while line := file.readline(most + 1):
         number += 1
         if parts.life.draining:
             raise DrainingError("this process is about to end: send the file again")
+        if len(line) > most:
+            raise ImportFileError(f"line {number} has more than {most} bytes")
         found = read_line(line, number)
         if found is not None:
+            if len(found.text) > longest:
+                raise ImportFileError(f"line {number}: text has more than {longest} characters")
             yield found
 
 

@@ -62,7 +62,7 @@ class Parts:
         """Return the memories, to which an owner's are added."""
         return Memories(
             self.database, now=self.now, ttl_seconds=self.settings.ttl_seconds, owner=owner,
-            most=self.settings.memories,
+            most=self.settings.memories, longest=self.settings.memory_characters,
         )  # fmt: skip
 
     async def drain(self) -> None:

@@ -47,6 +47,8 @@ class ServiceSettings(BaseSettings):
 
     memories: int = Field(default=100_000, ge=1, le=100_000_000)
     """Of one owner; the oldest by their own time make room."""
+    memory_characters: int = Field(default=16_384, ge=64, le=1_000_000)
+    """Of one memory; a longer one is refused. A search holds 800 of them, and a page 200."""
     ttl_days: float | None = Field(default=None, gt=0, le=36_500)
     """After which a memory that was not made again is deleted; none: never."""
     keep_deleted_days: float = Field(default=30.0, ge=0, le=3650)

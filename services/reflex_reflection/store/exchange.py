@@ -15,7 +15,8 @@ from reflex_reflection.store.memories import MAX_EVIDENCE, Memories
 from reflex_reflection.store.rows import Memory, Seen, seconds_of
 from reflex_reflection.text import storable
 
-_PAGE: Final = 500
+_PAGE: Final = 100
+"""Memories in hand at once, for each that exports or imports."""
 _NEAR: Final = 1e-6
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, Field(pattern=r"^refl-", max_length=512)]

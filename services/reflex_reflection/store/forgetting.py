@@ -1,10 +1,17 @@
 """How memories go: deleted, past their time, or too many. Each leaves a line in the audit."""
 
+from typing import Final
+
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
 
 from reflex_reflection.store import owners, words
 from reflex_reflection.store.tables import AUDIT, MEMORIES
 from reflex_reflection.text import storable
+
+_NEEDED: Final = (
+    MEMORIES.c.seq, MEMORIES.c.owner, MEMORIES.c.words, MEMORIES.c.id, MEMORIES.c.content_sha256,
+)  # fmt: skip
+"""To forget a memory; all of an owner's may go at once, so their texts are not read."""
 
 
 def live(owner: str, now: float) -> ColumnElement[bool]:
@@ -19,7 +26,7 @@ def live(owner: str, now: float) -> ColumnElement[bool]:
 def expire(db: Connection, now: float, owner: str) -> int:
     """Delete what is past its time; return how many. The caller holds the owner."""
     mine = (MEMORIES.c.owner == owner) & MEMORIES.c.deleted_at.is_(None)
-    chosen = select(MEMORIES).where(mine, MEMORIES.c.expires_at <= now)
+    chosen = select(*_NEEDED).where(mine, MEMORIES.c.expires_at <= now)
     rows = db.execute(chosen.order_by(MEMORIES.c.seq)).mappings().all()
     for row in rows:
         forget(db, now, row, actor="retention", action="expire")
@@ -35,7 +42,7 @@ def evict(db: Connection, now: float, owner: str, *, most: int) -> int:
     if excess <= 0:
         return 0
     mine = (MEMORIES.c.owner == owner) & MEMORIES.c.deleted_at.is_(None)
-    oldest = select(MEMORIES).where(mine).order_by(MEMORIES.c.ts_seconds, MEMORIES.c.id)
+    oldest = select(*_NEEDED).where(mine).order_by(MEMORIES.c.ts_seconds, MEMORIES.c.id)
     rows = db.execute(oldest.limit(excess)).mappings().all()
     for row in rows:
         forget(db, now, row, actor="retention", action="evict")

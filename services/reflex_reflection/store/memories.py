@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from reflex_reflection import embedding
 from reflex_reflection.document import MAX_AGENT
-from reflex_reflection.errors import StoreError
+from reflex_reflection.errors import StoreError, TooLongError
 from reflex_reflection.ids import content_hash
 from reflex_reflection.store import owners, reading
 from reflex_reflection.store import words as index
@@ -21,6 +22,8 @@ from reflex_reflection.writer import MemoryRow
 
 MAX_EVIDENCE: Final = 100
 """Turns that are named for one memory; later ones are counted only."""
+MAX_SNIPPET_LETTERS: Final = 16_384
+"""Of the snippets that are named for one memory, all its turns together."""
 
 
 class Memories:
@@ -32,17 +35,19 @@ class Memories:
         ttl_seconds: after which a memory is not found any more; None: never.
         owner: whose memories are added; None: those of the turn's agent.
         most: of one owner; the oldest by their own time make room. None: no limit.
+        longest: characters of a memory; a longer one is refused. None: no limit.
     """
 
     def __init__(
         self, database: Database, *, now: Callable[[], float], ttl_seconds: float | None = None,
-        owner: str | None = None, most: int | None = None,
+        owner: str | None = None, most: int | None = None, longest: int | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._now = now
         self._ttl = ttl_seconds
         self._owner = owner
         self._most = most
+        self._longest = longest
 
     def add(self, row: MemoryRow) -> bool:
         """Keep a memory in one transaction, with its evidence and a line of the audit.
@@ -96,11 +101,13 @@ class Memories:
         """Keep a memory in the caller's transaction; see `add`. Texts are storable.
 
         Raises:
-            StoreError: its time is no time, or a name is too long.
+            StoreError: its time is no time, a name is too long, or the text is.
         """
         now, owner, name = self._now(), memory.owner, memory.id
         if max(len(owner), len(memory.agent)) > MAX_AGENT:
             raise StoreError(f"owner and agent have {MAX_AGENT} letters at most")
+        if self._longest is not None and len(memory.text) > self._longest:
+            raise TooLongError(f"a memory has {self._longest} characters at most")
         digest = content_hash(memory.text)
         length = sum(1 for _ in words(memory.text))
         values = {
@@ -218,16 +225,24 @@ def _behind(db: Connection, owner: str, name: str) -> ColumnElement[bool]:
 
 
 def _witness(db: Connection, seq: int, evidence: tuple[Seen, ...]) -> None:
-    """Name the turns that made a memory, as far as there is room."""
-    held = set(
-        db.scalars(select(EVIDENCE.c.memory_id).where(EVIDENCE.c.memory == seq).limit(MAX_EVIDENCE))
-    )
+    """Name the turns that made a memory, and their snippets, as far as there is room."""
+    known = select(EVIDENCE.c.memory_id, func.length(EVIDENCE.c.snippet_ids))
+    held = {row[0]: row[1] for row in db.execute(known.where(EVIDENCE.c.memory == seq))}
+    room = MAX_SNIPPET_LETTERS - sum(held.values())
     for one in evidence:
         if len(held) < MAX_EVIDENCE and one.memory_id not in held:
-            held.add(one.memory_id)
+            named = json.dumps(_fitting(one.snippet_ids, room))
+            held[one.memory_id] = len(named)
+            room -= len(named)
             db.execute(
                 insert(EVIDENCE).values(
                     memory=seq, memory_id=one.memory_id, turn_id=one.turn_id,
-                    input_sha256=one.input_sha256, snippet_ids=json.dumps(list(one.snippet_ids)),
+                    input_sha256=one.input_sha256, snippet_ids=named,
                 )
             )  # fmt: skip
+
+
+def _fitting(names: Sequence[str], room: int) -> list[str]:
+    """Return the first names whose JSON fits."""
+    sizes = accumulate(len(json.dumps(one)) + 2 for one in names)
+    return [one for one, size in zip(names, sizes, strict=True) if size <= room]

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from reflex_reflection.store.rows import Memory
@@ -11,6 +12,8 @@ from reflex_reflection.text import words
 
 _FUSION: Final = 60
 """Of reciprocal rank fusion: how little the first places stand out."""
+_LOOKED_AT: Final = 500
+"""Words of a memory that say how like another it is; they are held for later searches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,6 @@ def diverse(
     return chosen
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _words(said: str) -> frozenset[str]:
-    return frozenset(words(said))
+    return frozenset(islice(words(said), _LOOKED_AT))
