@@ -12,7 +12,7 @@ from reflex_reflection.text import words
 
 _FUSION: Final = 60
 """Of reciprocal rank fusion: how little the first places stand out."""
-_LOOKED_AT: Final = 500
+_LOOKED_AT: Final = 128
 """Words of a memory that say how like another it is; they are held for later searches."""
 
 
