@@ -31,7 +31,12 @@ class Answer:
 
 def api_key(cluster: Cluster, model: str, namespace: str) -> str:
     """Return a model's API key from its owned Secret."""
-    secret = cluster.get("secret", f"{model}-keys", namespace)
+    return key_in(cluster, f"{model}-keys", namespace)
+
+
+def key_in(cluster: Cluster, name: str, namespace: str) -> str:
+    """Return the API key in a Secret."""
+    secret = cluster.get("secret", name, namespace)
     return base64.b64decode(secret["data"]["api-key"]).decode()
 
 

@@ -1,25 +1,24 @@
 """`make demo`: the main job for real, on a machine that had nothing."""
 
 import sys
-import time
 from dataclasses import dataclass
-from typing import Any
 
 from openai import OpenAI
 
-from reflex_e2e import broken, loop, story
-from reflex_e2e.chat import Answer, api_key, ask
+from reflex_e2e import broken, loop, promotion, story
+from reflex_e2e.chat import Answer, ask, key_in
 from reflex_e2e.kubectl import ROOT, Cluster, CommandError
 from reflex_e2e.progress import Phases
+from reflex_e2e.promotion import Promotion
 from reflex_e2e.repairs import Json, RefusedError, Service, Told, pack
 from reflex_e2e.stack import Stack, bring_up, install
 from reflex_e2e.waiting import wait_for
 from reflex_lab.errors import LabError
 from reflex_operator.engines.canary import SCHEMA
 
-MODEL = "reflex-tiny"
+MODEL = promotion.BETTER
 NAMESPACE = "default"
-READY_WITHIN = 600.0
+PROMOTED_WITHIN = 3600.0
 
 
 def main() -> int:
@@ -28,11 +27,11 @@ def main() -> int:
     try:
         stack = bring_up(phases)
         cluster = stack.cluster
-        cluster.kubectl("apply", "-f", str(ROOT / "manifests/samples/demo.yaml"))
+        route = promotion.apply(cluster, NAMESPACE)
         with phases.phase("repair service, sandboxes, stub cloud (helm upgrade)"):
             start_service(stack)
-        with phases.phase("engine (what was left of apply to Ready)"):
-            wait_ready(cluster, phases, MODEL, NAMESPACE, within=READY_WITHIN)
+        with phases.phase("two bakeoffs and a promotion (what was left of it)"):
+            promoted = promotion.wait(route, phases, within=PROMOTED_WITHIN)
         with phases.phase("question (port-forward, two completions)"):
             first, second = question(cluster)
         with phases.phase("repair (upload to result)"):
@@ -41,7 +40,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         print("hint: `e2e/lab/reflex-lab status` and `e2e/lab/reflex-lab logs`", file=sys.stderr)
         return 1
-    report(cluster, phases, first, second, repaired)
+    report(cluster, phases, promoted, first, second, repaired)
     return 0 if repaired.result["fixed"] else 1
 
 
@@ -58,12 +57,17 @@ def start_service(stack: Stack) -> None:
     """Install the repair service, its sandboxes, and the stub that stands in for a cloud."""
     policy = stack.pull_policy
     loop.start_stub(stack.cluster, stack.images["reflex"], pull_policy=policy)
-    loop.wait_for_keys(stack.cluster, MODEL)
     install(
         stack.cluster,
         stack.images,
         pull_policy=policy,
-        loop=loop.values(stack.images, pull_policy=policy),
+        loop=loop.values(
+            stack.images,
+            pull_policy=policy,
+            model=MODEL,
+            service=promotion.ROUTE,
+            secret=promotion.KEYS,
+        ),
     )
     loop.wait_for_stub(stack.cluster)
 
@@ -90,44 +94,10 @@ def _serves(service: Service) -> bool:
     return MODEL in [each["id"] for each in service.get("/v1/models")["data"]]
 
 
-def wait_ready(
-    cluster: Cluster, phases: Phases, name: str, namespace: str, *, within: float
-) -> dict[str, Any]:
-    """Wait for Ready with a live line and return the object.
-
-    Raises:
-        CommandError: it was not Ready in time; the message holds its last reason.
-    """
-    start = time.monotonic()
-    reason = words = ""
-    while time.monotonic() - start < within:
-        model = cluster.get("reflexmodel", name, namespace)
-        ready = next(
-            (
-                c
-                for c in (model.get("status") or {}).get("conditions") or []
-                if c["type"] == "Ready"
-            ),
-            None,
-        )
-        current = ready and ready["observedGeneration"] == model["metadata"]["generation"]
-        if ready and current:
-            reason, words = ready["reason"], ready["message"]
-            if ready["status"] == "True":
-                phases.line(f"    {name}: {reason} ({words})")
-                return model
-        elapsed = time.monotonic() - start
-        phases.live(
-            f"    {name}: {reason or 'waiting for the operator'}\t{elapsed:4.0f} s  {words}"
-        )
-        time.sleep(0.5)  # the poll of a live line, not a wait for luck: the deadline is above
-    raise CommandError(f"{name} is not Ready after {within:.0f} s: {reason}: {words}")
-
-
 def question(cluster: Cluster) -> tuple[Answer, Answer]:
     """Ask twice for the same repair: the second time the prefix is in the cache."""
-    key = api_key(cluster, MODEL, NAMESPACE)
-    with cluster.port_forward(f"service/{MODEL}", NAMESPACE, 80) as port:
+    key = key_in(cluster, promotion.KEYS, NAMESPACE)
+    with cluster.port_forward(f"service/{promotion.ROUTE}", NAMESPACE, 80) as port:
         client = OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0)
         with client:
             first = ask(client, model=MODEL, prompt=broken.PROMPT, schema=SCHEMA)
@@ -136,10 +106,17 @@ def question(cluster: Cluster) -> tuple[Answer, Answer]:
 
 
 def report(
-    cluster: Cluster, phases: Phases, first: Answer, second: Answer, repaired: Repaired
+    cluster: Cluster,
+    phases: Phases,
+    promoted: Promotion,
+    first: Answer,
+    second: Answer,
+    repaired: Repaired,
 ) -> None:
-    """Print the answers, what they cost, and how to go on."""
+    """Print the verdicts and the answers, what they cost, and how to go on."""
     out = sys.stdout
+    print("\nTwo real models on one slot, by the DEMO's gate (its limits are low):\n", file=out)
+    print("\n".join(promotion.story(promoted)), file=out)
     fixed = broken.apply(broken.SOURCE, first.edits)
     verdict = broken.check(fixed)
     judged = {None: "not compiled: no rustc here", "": "it compiles"}.get(verdict, "still broken")
@@ -171,9 +148,9 @@ def report(
         "It keeps running. To go on:\n"
         f"  export KUBECONFIG={cluster.kubeconfig}\n"
         f"  export PATH={cluster.kubectl_path.parent}:$PATH   # kubectl\n"
-        "  kubectl get reflexmodels\n"
-        f"  kubectl describe reflexmodel {MODEL}\n"
-        "  kubectl explain reflexmodel.spec.engine\n"
+        "  kubectl get rr,rm,rb\n"
+        f"  kubectl describe rr {promotion.ROUTE}\n"
+        "  kubectl explain rr.spec.gate\n"
         f"  kubectl -n {loop.RUNNERS} get pods       # the warm sandboxes\n"
         f"  kubectl port-forward service/{loop.NAME} 8080:80   # the API: /openapi.json\n"
         f"  .venv/bin/python -m reflexctl fix --dry-run {loop.CRATE.relative_to(ROOT)}\n"

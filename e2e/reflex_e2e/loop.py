@@ -58,21 +58,38 @@ ANSWERS: Final = [
 Values = dict[str, Any]
 
 
-def values(images: Mapping[str, str], *, pull_policy: str, namespace: str = "default") -> Values:
-    """Return `loop` of the chart's values: the bundled model first, then the stub cloud."""
+def values(
+    images: Mapping[str, str],
+    *,
+    pull_policy: str,
+    namespace: str = "default",
+    model: str = "reflex-tiny",
+    service: str = "",
+    secret: str = "",
+) -> Values:
+    """Return `loop` of the chart's values: a bundled model first, then the stub cloud.
+
+    Args:
+        images: by name.
+        pull_policy: of the sandboxes' image.
+        namespace: where the service runs.
+        model: its name in the OpenAI API.
+        service: that it is reached by, such as a route's; empty: its own.
+        secret: with the engine's key; empty: the one that the operator made.
+    """
     repository, _, tag = images["runner"].rpartition(":")
     return {
         "enabled": True,
         "namespace": namespace,
         "config": {
-            "model_primary": "reflex-tiny",
+            "model_primary": model,
             "models": {
                 # It reads 1,024 tokens; a reply that is longer than a few lines is going astray.
-                "reflex-tiny": {"renderer": "compact", "context_tokens": 1024, "reply_tokens": 160}
+                model: {"renderer": "compact", "context_tokens": 1024, "reply_tokens": 160}
             },
             "endpoints": {
                 "local": {
-                    "base_url": "http://reflex-tiny/v1",
+                    "base_url": f"http://{service or model}/v1",
                     "api_key_file": "/etc/reflex/keys/local/api-key",
                 },
                 "cloud": {"base_url": f"http://{STUB}/v1", "dialect": "openai"},
@@ -92,7 +109,7 @@ def values(images: Mapping[str, str], *, pull_policy: str, namespace: str = "def
                 }
             },
         },
-        "keys": [{"name": "local", "secretName": "reflex-tiny-keys"}],
+        "keys": [{"name": "local", "secretName": secret or f"{model}-keys"}],
         "storage": {"size": "1Gi"},
         # It listens on 8080, which is not the cloud's 443.
         "networkPolicy": {"extraEgress": [{"ports": [{"port": stub_cloud.PORT}]}]},

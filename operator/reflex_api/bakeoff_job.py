@@ -2,10 +2,10 @@
 
 The pod has two containers of the bakeoff's image. `measure` (`python -m reflex_bakeoff measure`)
 finds the request in REQUEST_FILE, the baseline's artefacts in BASELINE_MOUNT, finished items of an
-aborted run in PARTIAL_MOUNT and the engine's key in KEY_FILE; it writes its artefacts into
-RESULTS_MOUNT and ends with a Receipt as its termination message. Its exit code says only whether
-there is a verdict. `results` (`python -m reflex_bakeoff results`) serves that folder on
-RESULTS_PORT, items and PROGRESS_FILE also while it is going on, until `DELETE /`. Neither has an
+aborted run in PARTIAL_MOUNT and the engine's keys in KEY_FILE and ADMIN_KEY_FILE; it writes its
+artefacts into RESULTS_MOUNT and ends with a Receipt as its termination message. Its exit code says
+only whether there is a verdict. `results` (`python -m reflex_bakeoff results`) serves that folder
+on RESULTS_PORT, items and PROGRESS_FILE also while it is going on, until `DELETE /`. Neither has an
 API token.
 """
 
@@ -30,6 +30,8 @@ REQUEST_FILE: Final = "/etc/reflex/request/request.json"
 BASELINE_MOUNT: Final = "/etc/reflex/baseline"
 PARTIAL_MOUNT: Final = "/etc/reflex/partial"
 KEY_FILE: Final = "/etc/reflex/key/api-key"
+ADMIN_KEY_FILE: Final = "/etc/reflex/key/admin-api-key"
+"""For emptying the engine's cache; missing where the Secret holds none."""
 RESULTS_MOUNT: Final = "/var/run/reflex/results"
 SANDBOX_URL: Final = "http://127.0.0.1:8080"
 """Of the runner's agent in the same pod, where the operator knows its image."""

@@ -23,6 +23,13 @@ class QualityGate(ApiModel):
         default=None,
         description="Least share repaired within the loop's tries. Default: reported only.",
     )
+    tries: int | None = Field(
+        default=None,
+        ge=1,
+        le=10,
+        description="Questions about one item at most; the first decides pass@1. Default: the"
+        " harness's (3).",
+    )
     looks: Annotated[
         tuple[Annotated[int, Field(ge=1, le=2000, description="Number of items.")], ...],
         Field(

@@ -11,6 +11,7 @@ from typing import Final, Self
 from pydantic import ValidationError
 
 from reflex_api.bakeoff_job import (
+    ADMIN_KEY_FILE,
     BASELINE_MOUNT,
     ITEMS_FILE,
     KEY_FILE,
@@ -52,6 +53,7 @@ class Places:
     baseline: Path = Path(BASELINE_MOUNT)
     partial: Path = Path(PARTIAL_MOUNT)
     key: Path = Path(KEY_FILE)
+    admin_key: Path = Path(ADMIN_KEY_FILE)
     results: Path = Path(RESULTS_MOUNT)
     suites: Path = Path(SUITES)
     termination: Path = Path(TERMINATION)
@@ -95,6 +97,7 @@ async def measure(
     suite = load_suite(places.suites / request.gate.suite)
     _same_subject(request, suite)
     key_file = places.key if places.key.exists() else None
+    admin_key_file = places.admin_key if places.admin_key.exists() else None
     key = key_file.read_text(encoding="utf-8").strip() if key_file else ""
     form = asked(request.model) or await form_of(request.base_url, request.model, key=key)
     sampling = request.inputs.sampling if request.inputs is not None else None
@@ -104,12 +107,13 @@ async def measure(
         model=request.model,
         asked=form.model_copy(update={"reply_tokens": min(form.reply_tokens, longest)}),
         key_file=key_file,
+        admin_key_file=admin_key_file,
     )
     bakeoff = Bakeoff(
         run=run_record(
             endpoint,
             suite,
-            tries=sampling.tries if sampling is not None else TRIES,
+            tries=(sampling.tries if sampling is not None else request.gate.quality.tries) or TRIES,
             seed=request.seed,
             measured_at=now(),
             evidence_key=request.evidence_key,

@@ -18,11 +18,14 @@ from reflex_bakeoff.quality.endpoint import Endpoint, router_of
 from reflex_bakeoff.quality.notes import SUFFIX, Notes, NotesFrom
 from reflex_bakeoff.quality.one import Trying, measure
 from reflex_bakeoff.quality.run import Tell, measure_items, quiet, resumable
+from reflex_bakeoff.quality.waiting import answers, until_it_answers
 from reflex_bakeoff.suite.item import Item
 from reflex_bakeoff.suite.suite import Suite
 from reflex_runner.job import Runner
 
 _LEAST_SECONDS: Final = 60.0
+_RESTART_SECONDS: Final = 900.0
+"""Longest wait for an engine that crashed: as long as one may take to start."""
 
 
 def run_record(
@@ -170,7 +173,10 @@ class _Measurement:
 
         async def one(item: Item) -> ItemRecord:
             self._time_left()
-            return await measure(item, trying)
+            record = await measure(item, trying)
+            if record.outcome is Outcome.ERROR and await self._came_back():
+                record = await measure(item, trying)
+            return record
 
         def keep(record: ItemRecord) -> None:
             others = [each for each in self._seen.items if each.id != record.id]
@@ -199,6 +205,17 @@ class _Measurement:
             raise MeasureError(
                 f"none of {len(records)} items could be judged, the last: {records[-1].reason}"
             )
+
+    async def _came_back(self) -> bool:
+        """Wait for an engine that is away; return whether it was, and answers again."""
+        endpoint = self._what.endpoint
+        key = serving.key_of(endpoint)
+        if await answers(endpoint.base_url, key=key):
+            return False
+        done, total = len(self._seen.items), len(self._what.run.planned)
+        self._tell("repairs", done, total, "the engine is away; waiting for it")
+        seconds = min(_RESTART_SECONDS, self._time_left())
+        return await until_it_answers(endpoint.base_url, key=key, seconds=seconds)
 
     async def _serving(self) -> None:
         """Time the endpoint; what cannot be measured is missing, and the gate will say so."""

@@ -101,7 +101,11 @@ async def cache(endpoint: Endpoint, *, seed: int) -> CacheRecord:
     )
     try:
         async with CacheEngine(
-            root, endpoint.model, api_key=key_of(endpoint), seconds=endpoint.seconds
+            root,
+            endpoint.model,
+            api_key=key_of(endpoint),
+            admin_key=_read(endpoint.admin_key_file) if endpoint.admin_key_file else "",
+            seconds=endpoint.seconds,
         ) as engine:
             return await probe(engine, shape)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:

@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import json
+from pathlib import PurePosixPath
 from typing import Final
 
 from reflex_api.bakeoff import KIND, ReflexBakeoff
 from reflex_api.bakeoff_job import (
+    ADMIN_KEY_FILE,
     BASELINE_MOUNT,
     ITEMS_FILE,
     KEY_FILE,
@@ -184,9 +186,8 @@ def _pod(
         volumes.append({"name": "baseline", "configMap": {"name": baseline}})
         mounts.append({"name": "baseline", "mountPath": BASELINE_MOUNT, "readOnly": True})
     if keys_secret:
-        folder, _, key = KEY_FILE.rpartition("/")
-        secret = {"secretName": keys_secret, "items": [{"key": key, "path": key}]}
-        volumes.append({"name": "key", "secret": {**secret, "defaultMode": 0o440}})
+        folder = str(PurePosixPath(KEY_FILE).parent)
+        volumes.append({"name": "key", "projected": _keys(keys_secret)})
         mounts.append({"name": "key", "mountPath": folder, "readOnly": True})
     results = [{"name": "results", "mountPath": RESULTS_MOUNT, "readOnly": True}]
     pod: Manifest = {
@@ -218,6 +219,22 @@ def _pod(
             {"name": "outside", "emptyDir": {"sizeLimit": "16Mi"}},
         ]
     return pod
+
+
+def _keys(secret: str) -> Manifest:
+    """Return both keys of an engine; a Secret of a user's need not hold the admin's."""
+    names = (PurePosixPath(KEY_FILE).name, PurePosixPath(ADMIN_KEY_FILE).name)
+    sources = [
+        {
+            "secret": {
+                "name": secret,
+                "items": [{"key": name, "path": name}],
+                **({"optional": True} if name != names[0] else {}),
+            }
+        }
+        for name in names
+    ]
+    return {"sources": sources, "defaultMode": 0o440}
 
 
 def _container(name: str, image: str, mounts: list[Manifest], *, cpu: str, memory: str) -> Manifest:

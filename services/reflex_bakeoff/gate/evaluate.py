@@ -80,7 +80,7 @@ def _ordered(items: Items) -> tuple[ItemRecord, ...]:
 def _timed(candidate: Items, gate: GateSpec, baseline: Items | None) -> Iterator[Metric]:
     """Yield speed: what spoils it spoils every time in it; failures are counted all the same."""
     spoilt = next(request_faults(candidate), None)
-    doubtful = spoilt or client_fault(candidate) or speed_fault(candidate)
+    doubtful = spoilt or client_fault(candidate, gate) or speed_fault(candidate)
     yield from latency_metrics(candidate, gate, doubtful, baseline)
     yield from decode_metrics(candidate, gate, doubtful)
     yield error_metric(candidate, gate, spoilt)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from reflex_api.gate import GateSpec
 from reflex_api.items import Ending, Items
 from reflex_api.verdict import Why
 from reflex_bakeoff.gate.metrics import Fault
@@ -10,18 +11,18 @@ from reflex_bakeoff.stats.quantiles import quantile
 LOOP_LAG_SECONDS: Final = 0.005
 DISPATCH_LAG_SECONDS: Final = 0.020
 LAG_SHARE: Final = 0.10
-"""A lag up to this share of the median time to first token is put up with, too: it only ever makes
-the model look slower."""
+"""A lag up to this share of the median time to first token, or of the strictest limit on a time, is
+put up with, too: the one only ever makes the model look slower, the other decides nothing."""
 CPU_SHARE: Final = 0.90
 
 
-def client_fault(items: Items) -> Fault | None:
+def client_fault(items: Items, gate: GateSpec) -> Fault | None:
     """Return why the client and not the server may have been measured."""
     load = items.load
     if load is None:
         return None
     first = [one.ttft for one in items.requests if one.ending is Ending.OK and one.ttft is not None]
-    allowed = LAG_SHARE * quantile(first, 0.5) if first else 0.0
+    allowed = LAG_SHARE * max(quantile(first, 0.5) if first else 0.0, _strictest(gate))
     checks = (
         ("event loop lag p99", load.loop_lag_p99, max(LOOP_LAG_SECONDS, allowed)),
         ("dispatch lag p95", load.dispatch_lag_p95, max(DISPATCH_LAG_SECONDS, allowed)),
@@ -40,6 +41,16 @@ def client_fault(items: Items) -> Fault | None:
             f" {CPU_SHARE:.0%} is allowed: use fewer streams",
         )
     return None
+
+
+def _strictest(gate: GateSpec) -> float:
+    """Return the lowest limit on a time, in seconds; 0: there is none."""
+    limits = (
+        gate.latency.ttft_cold_p95_milliseconds,
+        gate.latency.ttft_warm_p95_milliseconds,
+        gate.latency.itl_p95_milliseconds,
+    )
+    return min((one for one in limits if one is not None), default=0) / 1000
 
 
 def speed_fault(items: Items) -> Fault | None:

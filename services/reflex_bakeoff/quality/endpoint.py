@@ -39,6 +39,7 @@ class Endpoint:
         model: its name there.
         asked: the form of questions and the room for them, as in the routing configuration.
         key_file: holds the API key; None: see `key_env`.
+        admin_key_file: holds the key for emptying the engine's cache; None: the API key will do.
         key_env: environment variable with the key; empty: none is sent.
         dialect: `sglang` sends max_tokens and knows `ignore_eos`; `openai` does neither.
         seconds: for one answer.
@@ -48,6 +49,7 @@ class Endpoint:
     model: str
     asked: ModelSection
     key_file: Path | None = None
+    admin_key_file: Path | None = None
     key_env: str = ""
     dialect: Literal["sglang", "openai"] = "sglang"
     seconds: float = 300.0

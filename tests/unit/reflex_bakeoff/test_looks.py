@@ -48,10 +48,22 @@ class Rig:
         monkeypatch.setattr(measuring, "measure", self._measure)
         monkeypatch.setattr(serving, "speed", self._speed)
         monkeypatch.setattr(serving, "cache", self._cache)
+        self.away: set[str] = set()  # items at which the engine crashes; it comes back
+        monkeypatch.setattr(measuring, "answers", self._answers)
+        monkeypatch.setattr(measuring, "until_it_answers", self._came_back)
+
+    async def _answers(self, *_: Any, **__: Any) -> bool:
+        return self.asked[-1] not in self.away
+
+    async def _came_back(self, *_: Any, **__: Any) -> bool:
+        self.away.clear()
+        return True
 
     async def _measure(self, item: Item, trying: Trying) -> ItemRecord:
         assert trying.tries == RUN.tries
         self.asked.append(item.id)
+        if item.id in self.away:
+            return unclear(item, "no connection")
         passed = self.results[item.id]
         return unclear(item, "made up") if passed is None else record(item.id, passed)
 
@@ -128,6 +140,14 @@ async def test_an_item_that_stays_open_is_tried_twice_and_makes_an_error(rig: Ri
     assert rig.asked.count(ORDER[7]) == 2
     assert done.verdict.verdict is Judgement.ERROR
     assert done.items.items[7].outcome is Outcome.ERROR
+
+
+async def test_an_engine_that_crashes_is_waited_for_and_its_item_asked_again(rig: Rig) -> None:
+    rig.away = set(ORDER[10 : 10 + 2 * GIVE_UP])
+    done = await rig.run(spread(285, 300))
+    assert done.verdict.verdict is Judgement.PASS
+    assert rig.asked.count(ORDER[10]) == 2
+    assert len(rig.asked) == len(ORDER) + 1
 
 
 async def test_many_open_items_in_a_row_end_the_run(rig: Rig) -> None:

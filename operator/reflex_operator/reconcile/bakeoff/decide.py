@@ -28,7 +28,7 @@ from reflex_operator.builders.bakeoff import (
 from reflex_operator.builders.secret import secret_name
 from reflex_operator.builders.service import endpoint
 from reflex_operator.manifest import Manifest
-from reflex_operator.reconcile.bakeoff.run import Run, last_run, mismatch
+from reflex_operator.reconcile.bakeoff.run import Run, earlier_jobs, last_run, mismatch
 from reflex_operator.reconcile.bakeoff.snapshot import (
     BakeoffPlan,
     BakeoffSnapshot,
@@ -113,6 +113,8 @@ def _running(
     progress = told.progress if told else None
     reason = BakeoffReason.RUNNING
     plan = under_way(bakeoff, run, reason, subject.words, now, progress=progress)
+    # The pod of an attempt that failed serves what it has and holds its place on the node.
+    plan = _with(plan, delete=earlier_jobs(snapshot))
     if not run.url:
         return plan
     left = told.at + _ASK_EVERY - now if told else timedelta(0)
@@ -147,6 +149,7 @@ def _subject(snapshot: BakeoffSnapshot, bakeoff: ReflexBakeoff, now: datetime) -
         snapshot.nodes,
         suite=bakeoff.spec.gate.suite,
         harness=snapshot.defaults.harness,
+        tries=bakeoff.spec.gate.quality.tries,
     )
     return Subject(
         # Its own Service, not the route's: nothing else is asked there while it is measured.

@@ -40,10 +40,10 @@ class Run:
 
 def last_run(snapshot: BakeoffSnapshot) -> Run | None:
     """Return the last attempt, or None while there is none."""
-    jobs = [one for one in snapshot.jobs if not one["metadata"].get("deletionTimestamp")]
+    jobs = _by_attempt(snapshot)
     if not jobs:
         return None
-    job = max(jobs, key=lambda one: (_attempt(one), str(one["metadata"]["name"])))
+    job = jobs[-1]
     annotations = job["metadata"].get("annotations") or {}
     pod = _pod_of(job, snapshot.pods)
     containers = _containers(pod)
@@ -66,6 +66,16 @@ def last_run(snapshot: BakeoffSnapshot) -> Run | None:
         started_at=parse_time((began.get("running") or ended).get("startedAt")),
         finished_at=parse_time(ended.get("finishedAt")),
     )
+
+
+def earlier_jobs(snapshot: BakeoffSnapshot) -> tuple[ObjectRef, ...]:
+    """Return the Jobs of all attempts but the last."""
+    return tuple(ref_of({**job, "kind": "Job"}) for job in _by_attempt(snapshot)[:-1])
+
+
+def _by_attempt(snapshot: BakeoffSnapshot) -> list[Manifest]:
+    jobs = [one for one in snapshot.jobs if not one["metadata"].get("deletionTimestamp")]
+    return sorted(jobs, key=lambda one: (_attempt(one), str(one["metadata"]["name"])))
 
 
 def mismatch(run: Run, collected: Collected) -> str:

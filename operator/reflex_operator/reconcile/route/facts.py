@@ -222,6 +222,7 @@ def _member(
         snapshot.nodes,
         suite=route.spec.gate.suite,
         harness=snapshot.defaults.harness,
+        tries=route.spec.gate.quality.tries,
     )
     roofline = roofline_of(model, snapshot.nodes, snapshot.defaults.catalogue)
     evidence, last_run = newest(snapshot.evidence, name, counts=lambda one: not terms.other(one))

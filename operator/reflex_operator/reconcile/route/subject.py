@@ -23,6 +23,7 @@ def inputs_of(
     *,
     suite: str,
     harness: Harness,
+    tries: int | None = None,
 ) -> EvidenceInputs | None:
     """Return the inputs of the evidence that a bakeoff would give now; None: nothing was rendered.
 
@@ -32,6 +33,7 @@ def inputs_of(
         nodes: by name; those that the placement selects decide.
         suite: name of the gate's suite.
         harness: what the bakeoff's image declares.
+        tries: questions about one item, where the gate says so.
     """
     if deployment is None:
         return None
@@ -54,7 +56,7 @@ def inputs_of(
         schema_digest=harness.schema_digest,
         rustc=harness.rustc,
         harness_version=harness.harness_version,
-        sampling=harness.sampling,
+        sampling=harness.sampling.model_copy(update={"tries": tries} if tries else {}),
     )
 
 

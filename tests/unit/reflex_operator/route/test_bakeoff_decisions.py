@@ -186,8 +186,10 @@ def test_the_pod_has_no_token_and_no_way_to_write_the_baseline() -> None:
     mounts = pod["containers"][0]["volumeMounts"]
     baseline = next(one for one in mounts if one["name"] == "baseline")
     assert baseline["readOnly"] is True
-    secret = next(one["secret"] for one in pod["volumes"] if one["name"] == "key")
-    assert [one["key"] for one in secret["items"]] == ["api-key"]
+    keys = next(one["projected"] for one in pod["volumes"] if one["name"] == "key")
+    secrets = [one["secret"] for one in keys["sources"]]
+    assert [one["items"][0]["key"] for one in secrets] == ["api-key", "admin-api-key"]
+    assert [one.get("optional", False) for one in secrets] == [False, True]
     request = json.loads(
         job["spec"]["template"]["metadata"]["annotations"]["reflexstack.dev/request"]
     )
@@ -282,6 +284,20 @@ def test_the_progress_is_asked_for_now_and_then_and_told_in_steps() -> None:
     run.end()
     run.step()
     assert "progress" not in run.manifest["status"]
+
+
+def test_an_attempt_that_failed_gives_its_place_to_the_rerun() -> None:
+    """Its pod serves on what it has: on a full node the rerun would be Pending for hours."""
+    run = Bakeoff()
+    run.step()
+    first = run.jobs[-1]["metadata"]["name"]
+    run.end(code=1)
+    run.step()
+    assert len(run.jobs) == 2
+    plan = run.step()
+    assert [one.name for one in plan.delete] == [first]
+    assert [one["metadata"]["annotations"]["reflexstack.dev/attempt"] for one in run.jobs] == ["1"]
+    assert run.step().delete == ()
 
 
 def test_a_model_that_does_not_run_is_waited_for() -> None:
