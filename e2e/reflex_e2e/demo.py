@@ -65,7 +65,7 @@ def start_service(stack: Stack) -> None:
             stack.images,
             pull_policy=policy,
             model=MODEL,
-            service=promotion.ROUTE,
+            route=promotion.ROUTE,
             secret=promotion.KEYS,
         ),
     )

@@ -64,7 +64,7 @@ def values(
     pull_policy: str,
     namespace: str = "default",
     model: str = "reflex-tiny",
-    service: str = "",
+    route: str = "",
     secret: str = "",
 ) -> Values:
     """Return `loop` of the chart's values: a bundled model first, then the stub cloud.
@@ -74,7 +74,8 @@ def values(
         pull_policy: of the sandboxes' image.
         namespace: where the service runs.
         model: its name in the OpenAI API.
-        service: that it is reached by, such as a route's; empty: its own.
+        route: ReflexRoute that it is a member of: its evidence decides; empty: it has none, and
+            every decision record says that the gate was off.
         secret: with the engine's key; empty: the one that the operator made.
     """
     repository, _, tag = images["runner"].rpartition(":")
@@ -89,16 +90,16 @@ def values(
             },
             "endpoints": {
                 "local": {
-                    "base_url": f"http://{service or model}/v1",
+                    "base_url": f"http://{route or model}/v1",
                     "api_key_file": "/etc/reflex/keys/local/api-key",
                 },
                 "cloud": {"base_url": f"http://{STUB}/v1", "dialect": "openai"},
             },
             "cloud": {"enabled": True, "endpoint": "cloud", "implementer": [stub_cloud.MODEL]},
-            # There is no bakeoff for it yet: every decision record says that the gate was off.
-            "gate": {"mode": "disabled"},
+            "gate": {"mode": "enforce" if route else "disabled"},
             "budgets": {"daily_usd": 1, "monthly_usd": 10},
         },
+        "routes": {"local": route} if route else {},
         "prices": {
             "version": "demo: a stub's made-up prices",
             "models": {

@@ -113,6 +113,19 @@ class Model:
         """Wait until no engine pod is left."""
         wait_for(f"no pod of {self.name} is left", lambda: not self.pods(), within=within)
 
+    def crash(self, *, times: int = 3, within: float = 300) -> None:
+        """Kill its engine as soon as it runs, until the kubelet restarted it so often."""
+
+        def restarted() -> bool:
+            (pod,) = self.pods()
+            (container,) = pod["status"]["containerStatuses"]
+            if int(container["restartCount"]) >= times:
+                return True
+            self.signal("sglang::scheduler", "SIGKILL")
+            return False
+
+        wait_for(f"{self.name} was restarted {times} times", restarted, within=within, every=0.5)
+
     def signal(self, process: str, signal: str) -> None:
         """Send a signal to the engine's processes whose command line holds `process`."""
         program = (

@@ -19,6 +19,7 @@ ROUTE: Final = "tiny"
 WORSE: Final = "reflex-tiny-b"
 BETTER: Final = "reflex-tiny-a"
 KEYS: Final = "tiny-keys"
+_POLL_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ def wait(route: Route, phases: Phases, *, within: float) -> Promotion:
             if one["metadata"]["name"] not in told:
                 told.add(one["metadata"]["name"])
                 phases.line(f"    {_short(one)}")
-        serving = route.condition("Serving")
+        serving = routes.condition(status, "Serving")
         if (
             status.get("incumbent") == BETTER
             and (status.get("active") or {}).get("model") == BETTER
@@ -67,7 +68,9 @@ def wait(route: Route, phases: Phases, *, within: float) -> Promotion:
             )
         seconds = time.monotonic() - start
         phases.live(f"    {_now(route, bakeoffs, serving)}\t{seconds:4.0f} s")
-        time.sleep(1)  # the poll of a live line, not a wait for luck: the deadline is above
+        time.sleep(
+            _POLL_SECONDS
+        )  # the poll of a live line, not a wait for luck: the deadline is above
     raise CommandError(f"no promotion after {within:.0f} s: {route.condition('Ready')}")
 
 

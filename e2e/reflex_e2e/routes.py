@@ -3,6 +3,8 @@
 import json
 import re
 import secrets
+import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,11 +50,7 @@ class Route:
 
     def condition(self, kind: str) -> Json:
         """Return a condition, or nothing yet."""
-        for one in self.status().get("conditions") or []:
-            if one["type"] == kind:
-                found: Json = one
-                return found
-        return {}
+        return condition(self.status(), kind)
 
     def active(self) -> str:
         """Return the model that the stable Service selects; empty: none."""
@@ -73,7 +71,7 @@ class Route:
         return sorted(found, key=lambda one: str(one["metadata"]["creationTimestamp"]))
 
     def addresses(self) -> list[str]:
-        """Return the pods behind the stable Service, ready or not."""
+        """Return the pods that the stable Service sends requests to."""
         slices = self.cluster.list(
             "endpointslices", self.namespace, f"kubernetes.io/service-name={self.name}"
         )
@@ -81,15 +79,20 @@ class Route:
             str(endpoint["targetRef"]["name"])
             for each in slices
             for endpoint in each.get("endpoints") or []
-            if endpoint.get("targetRef")
+            if endpoint.get("targetRef") and endpoint["conditions"].get("ready")
         ]
+
+    def url(self) -> str:
+        """Return the base URL of the stable Service, as the node itself reaches it."""
+        service = self.cluster.get("service", self.name, self.namespace)
+        return f"http://{service['spec']['clusterIP']}/v1"
 
     def wait_active(self, model: str, *, within: float) -> Json:
         """Wait until a member serves and return the status."""
 
         def serves() -> Json | None:
             status = self.status()
-            ready = self.condition("Serving").get("status") == "True"
+            ready = condition(status, "Serving").get("status") == "True"
             active = (status.get("active") or {}).get("model")
             return status if ready and active == model else None
 
@@ -97,6 +100,12 @@ class Route:
             return wait_for(f"{model} serves {self.name}", serves, within=within, every=0.5)
         except AssertionError as error:
             raise AssertionError(f"{error}; it says {self.condition('Ready')}") from None
+
+
+def condition(status: Json, kind: str) -> Json:
+    """Return a condition of a status, or nothing."""
+    found: Json = next((one for one in status.get("conditions") or [] if one["type"] == kind), {})
+    return found
 
 
 def make_keys(cluster: Cluster, namespace: str, name: str = "tiny-keys") -> None:
@@ -121,3 +130,34 @@ def how_far(cluster: Cluster, bakeoff: str, namespace: str) -> str:
         return ""
     found = _DONE.findall(said)
     return "".join(found[-1]) if found else ""
+
+
+class SelectorWatch:
+    """Collects which models the stable Service selects, with `kubectl get -w`."""
+
+    def __init__(self, route: Route) -> None:
+        self.models: list[str] = []
+        self._process = subprocess.Popen(
+            [
+                route.cluster.kubectl_path, "--kubeconfig", route.cluster.kubeconfig,
+                "-n", route.namespace, "get", "service", route.name, "-w", "-o",
+                r'jsonpath={.spec.selector.reflexstack\.dev/model}{"\n"}',
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.models.append(line.strip())
+
+    def stop(self) -> set[str]:
+        """End the watch and return all models that were selected, "" for none."""
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        self._thread.join(timeout=10)
+        if self._process.stdout:
+            self._process.stdout.close()
+        return set(self.models)

@@ -1,6 +1,7 @@
 """One stack for all tests here: the lab, both images, the operator from the chart."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from reflex_e2e.kubectl import Cluster
@@ -24,7 +25,24 @@ def cluster(stack: Stack) -> Cluster:
 @pytest.fixture(scope="session")
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace for this run; its end takes everything in it along."""
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    yield NAMESPACE
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with emptied(cluster, NAMESPACE):
+        yield NAMESPACE
+
+
+@pytest.fixture(scope="module")
+def own_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace for one module, whose engines leave the node when it ends."""
+    name = f"reflex-{request.module.__name__.removeprefix('test_')}"
+    # Others may serve on; two cores are not enough for their requests and a bakeoff's.
+    cluster.kubectl("delete", "rm", "--all", "-n", NAMESPACE, "--timeout=120s")
+    with emptied(cluster, name):
+        yield name
+        cluster.kubectl("delete", "rr,rm", "--all", "-n", name, "--timeout=120s")
+
+
+@contextmanager
+def emptied(cluster: Cluster, name: str) -> Iterator[None]:
+    cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=120s")
+    cluster.kubectl("create", "namespace", name)
+    yield
+    cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -202,7 +202,7 @@ def _pod(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [
-            _container(MEASURE, image, mounts, cpu="500m", memory="1Gi"),
+            _container(MEASURE, image, mounts, cpu="250m", memory="1Gi"),
             {
                 **_container(RESULTS, image, results, cpu="10m", memory="128Mi"),
                 "ports": [{"name": "results", "containerPort": RESULTS_PORT, "protocol": "TCP"}],
@@ -258,7 +258,7 @@ def _runner(image: str) -> Manifest:
         "restartPolicy": "Always",
         "command": ["python3", "-m", "reflex_runner", "--listen", "127.0.0.1:8080"],
         "resources": {
-            "requests": {"cpu": "500m", "memory": "1Gi"},
+            "requests": {"cpu": "250m", "memory": "1Gi"},
             "limits": {"memory": "2Gi"},
         },
         "securityContext": _confined(),

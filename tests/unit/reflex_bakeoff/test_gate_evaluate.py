@@ -303,6 +303,23 @@ def test_drafted_tokens_lift_the_roofline() -> None:
     assert evaluate(items, None, GATE).verdict is PASS
 
 
+def test_a_lag_that_is_small_beside_the_strictest_limit_decides_nothing() -> None:
+    far = {
+        "ttftColdP95Milliseconds": 10_000,
+        "ttftWarmP95Milliseconds": 10_000,
+        "itlP95Milliseconds": 1000,
+    }
+    near = {**far, "itlP95Milliseconds": 100}
+
+    def verdict(lag: float, limits: dict[str, int]) -> Judgement:
+        lagging = with_requests(lambda sent: sent, loop_lag_p99=lag)
+        return evaluate(lagging, None, gate(latency=limits)).verdict
+
+    assert verdict(0.05, far) is PASS
+    assert verdict(0.05, near) is ERROR
+    assert verdict(0.11, far) is ERROR
+
+
 def test_a_lag_that_is_small_beside_a_slow_engine_is_put_up_with() -> None:
     def slower(sent: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
