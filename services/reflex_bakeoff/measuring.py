@@ -142,6 +142,7 @@ class _Measurement:
         self._ends = time.monotonic() + bakeoff.seconds
         self._seen = Items(run=bakeoff.run)
         self._notes: list[str] = []
+        self._answered = False  # one that never did is not waited for: it may not exist
 
     async def run(self, earlier: Items | None) -> Measured:
         what = self._what
@@ -174,8 +175,9 @@ class _Measurement:
         async def one(item: Item) -> ItemRecord:
             self._time_left()
             record = await measure(item, trying)
-            if record.outcome is Outcome.ERROR and await self._came_back():
+            if record.outcome is Outcome.ERROR and self._answered and await self._came_back():
                 record = await measure(item, trying)
+            self._answered |= record.outcome is not Outcome.ERROR
             return record
 
         def keep(record: ItemRecord) -> None:
