@@ -159,9 +159,10 @@ class CacheGate(ApiModel):
         default=Decimal("0.90"),
         description="Least share of the shared prefix that warm requests reuse. Default: 0.90.",
     )
-    min_ttft_gain: Share = Field(
+    min_ttft_gain: ShareOrNone = Field(
         default=Decimal("0.30"),
-        description="Least drop of the median time to first token, cold to warm. Default: 0.30.",
+        description="Least drop of the median time to first token, cold to warm; none: reuse alone"
+        " is proved, as of a model whose prompts cost next to nothing. Default: 0.30.",
     )
 
 

@@ -45,8 +45,13 @@ class Shown:
 def prove(seen: CacheRecord, gate: CacheGate) -> tuple[tuple[Step, ...], Shown]:
     """Return the ten steps in their order, and the two numbers."""
     shown = numbers(seen)
-    steps = tuple(step(seen, gate, shown) for step in _STEPS)
+    steps = tuple(step(seen, gate, shown) for step in _wanted(gate))
     return steps, shown
+
+
+def wanted_steps(gate: CacheGate) -> int:
+    """Return how many steps must hold: ten, or nine where no gain of time is wanted."""
+    return len(_wanted(gate))
 
 
 def numbers(seen: CacheRecord) -> Shown:
@@ -140,7 +145,7 @@ def _counters(seen: CacheRecord, _gate: CacheGate, _shown: Shown) -> Step:
 
 def _time(_seen: CacheRecord, gate: CacheGate, shown: Shown) -> Step:
     name = "time is saved"
-    if shown.gain is None:
+    if shown.gain is None or gate.min_ttft_gain is None:
         return _error(name, Why.MISSING_MEASUREMENT, "no times of cold and warm requests")
     target = Target(relation=">=", value=float(gate.min_ttft_gain))
     verdict = judge(shown.gain_low, shown.gain_high, target)
@@ -209,6 +214,10 @@ def _eviction(seen: CacheRecord, _gate: CacheGate, _shown: Shown) -> Step:
 _STEPS: Final[tuple[Callable[[CacheRecord, CacheGate, Shown], Step], ...]] = (
     _grammar, _flush, _cold, _prime, _warm, _counters, _time, _retry, _control, _eviction,
 )  # fmt: skip
+
+
+def _wanted(gate: CacheGate) -> tuple[Callable[[CacheRecord, CacheGate, Shown], Step], ...]:
+    return _STEPS if gate.min_ttft_gain is not None else tuple(s for s in _STEPS if s is not _time)
 
 
 def _unusable(name: str, group: Sequence[CacheRequest], least: int) -> Step | None:

@@ -3,7 +3,7 @@
 from reflex_api.gate import CacheMode, GateSpec
 from reflex_api.items import Items
 from reflex_api.verdict import Judgement, Metric, Part, Target, Why, worst
-from reflex_bakeoff.cache.proof import prove
+from reflex_bakeoff.cache.proof import prove, wanted_steps
 from reflex_bakeoff.gate.integrity import finite
 from reflex_bakeoff.gate.metrics import Fault, Subject, failed, reported
 
@@ -15,7 +15,7 @@ def cache_metrics(items: Items, gate: GateSpec) -> list[Metric]:
         name="cache_proof", part=part, unit="steps",
         formula="steps of the ten that hold; Pass: all of them (docs/harness.md)",
     )  # fmt: skip
-    target = Target(relation=">=", value=10)
+    target = Target(relation=">=", value=wanted_steps(gate.cache))
     if items.cache is None or not finite(items.cache):
         why = "was not probed" if items.cache is None else "proof has numbers that are none"
         missing = Fault(reason=Why.MISSING_MEASUREMENT, message=f"the cache {why}")

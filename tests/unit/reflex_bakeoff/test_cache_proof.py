@@ -6,13 +6,14 @@ import pytest
 
 import measured_runs as runs
 from engine_process import simulated_engine
-from reflex_api.gate import CacheGate
+from reflex_api.gate import CacheGate, GateSpec
 from reflex_api.items import CacheRecord, CacheRequest
 from reflex_api.verdict import Judgement, Why, worst
 from reflex_bakeoff.cache.engine import CacheEngine, Capacity
 from reflex_bakeoff.cache.prober import Shape, probe
 from reflex_bakeoff.cache.proof import prove
 from reflex_bakeoff.errors import CacheProbeError
+from reflex_bakeoff.gate.prefix import cache_metrics
 
 GATE = CacheGate()
 PASS, FAIL, OPEN, ERROR = (
@@ -86,6 +87,22 @@ def test_each_step_can_break(
 
     assert found[step] == expected
     assert worst(*(verdict for verdict, _ in found.values())) is not PASS
+
+
+def test_a_gain_of_time_that_nobody_wants_is_no_step() -> None:
+    slow = runs.cache(warm=told(30, 2048, 0.4))
+    gate = GateSpec.model_validate({"suite": "s", "cache": {"minTtftGain": "none"}})
+
+    found, shown = prove(slow, gate.cache)
+    assert len(found) == 9
+    assert {step.verdict for step in found} == {PASS}
+    assert shown.gain is not None, "it is reported all the same"
+    (metric,) = [
+        one for one in cache_metrics(runs.measured(cache=slow), gate) if one.name == "cache_proof"
+    ]
+    assert (metric.verdict, metric.point) == (PASS, 9)
+    assert metric.target is not None
+    assert metric.target.value == 9
 
 
 def test_zero_hits_are_a_failure_and_silence_is_none() -> None:
