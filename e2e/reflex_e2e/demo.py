@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from openai import OpenAI
 
-from reflex_e2e import broken, loop, promotion, story
+from reflex_e2e import broken, loop, memory, promotion, story
 from reflex_e2e.chat import Answer, ask, key_in
 from reflex_e2e.kubectl import ROOT, Cluster, CommandError
 from reflex_e2e.progress import Phases
@@ -61,13 +61,17 @@ def start_service(stack: Stack) -> None:
         stack.cluster,
         stack.images,
         pull_policy=policy,
-        loop=loop.values(
-            stack.images,
-            pull_policy=policy,
-            model=MODEL,
-            route=promotion.ROUTE,
-            secret=promotion.KEYS,
-        ),
+        loop={
+            **loop.values(
+                stack.images,
+                pull_policy=policy,
+                model=MODEL,
+                route=promotion.ROUTE,
+                secret=promotion.KEYS,
+            ),
+            "memory": {"enabled": True},
+        },
+        reflection=memory.values(),
     )
     loop.wait_for_stub(stack.cluster)
 
@@ -143,6 +147,7 @@ def report(
         file=out,
     )
     print("\n" + story.bill(result, repaired.budgets), file=out)
+    print("\n" + memory.recalled(cluster, "repaired E0382"), file=out)
     print(f"\nTimes:\n{phases.summary()}\n", file=out)
     print(
         "It keeps running. To go on:\n"
