@@ -62,7 +62,7 @@ def route(cluster: Cluster, own_namespace: str) -> Route:
         "gate": GATE,
         "promotion": {"mode": "Disabled"},
         "failover": {"unhealthyAfter": "5s", "failbackAfter": "20s"},
-        "evaluation": {"when": "Manual", "maxOutage": "2h"},
+        "evaluation": {"when": "Manual", "maxOutage": "2h", "load": LOAD},
     }
     apply(cluster, own_namespace, "ReflexRoute", "pair", spec)
     made = Route(cluster=cluster, namespace=own_namespace, name="pair")
