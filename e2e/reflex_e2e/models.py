@@ -114,11 +114,17 @@ class Model:
         wait_for(f"no pod of {self.name} is left", lambda: not self.pods(), within=within)
 
     def crash(self, *, times: int = 3, within: float = 300) -> None:
-        """Kill its engine as soon as it runs, until the kubelet restarted it so often."""
+        """Kill its engine as soon as it runs, until the kubelet restarted it so often.
+
+        It ends sooner when the pod is taken away: nobody waits for this engine any more.
+        """
+        (first,) = self.pods()
 
         def restarted() -> bool:
-            (pod,) = self.pods()
-            (container,) = pod["status"]["containerStatuses"]
+            same = [one for one in self.pods() if _same(one, first)]
+            if not same or "deletionTimestamp" in same[0]["metadata"]:
+                return True
+            (container,) = same[0]["status"]["containerStatuses"]
             if int(container["restartCount"]) >= times:
                 return True
             self.signal("sglang::scheduler", "SIGKILL")
@@ -178,3 +184,7 @@ class ReasonWatch:
         if self._process.stdout:
             self._process.stdout.close()
         return self.reasons
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(one["metadata"]["uid"] == other["metadata"]["uid"])

@@ -32,7 +32,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def own_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace for one module, whose engines leave the node when it ends."""
-    name = f"reflex-{request.module.__name__.removeprefix('test_')}"
+    name = f"reflex-{request.path.stem.removeprefix('test_')}"
     # Others may serve on; two cores are not enough for their requests and a bakeoff's.
     cluster.kubectl("delete", "rm", "--all", "-n", NAMESPACE, "--timeout=120s")
     with emptied(cluster, name):
