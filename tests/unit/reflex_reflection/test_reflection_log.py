@@ -3,10 +3,12 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,23 +79,25 @@ def test_processes_side_by_side_lose_and_mix_nothing(tmp_path: Path, keep: int) 
     assert len(lines) == 800
 
 
-@pytest.fixture
+@contextmanager
 def no_more_than_100_bytes() -> Iterator[None]:
-    import signal
-
+    """Limit the files of this process; no fixture, because pytest's own output may be a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_leaves_no_half_line(tmp_path: Path, no_more_than_100_bytes: None) -> None:
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     file = tmp_path / FILE_NAME
-    LogFile(file).append([b"x" * 79 + b"\n"])
-    with pytest.raises(LogError, match="cannot be written"):
-        LogFile(file).append([b"y" * 50 + b"\n"])
+    with no_more_than_100_bytes():
+        LogFile(file).append([b"x" * 79 + b"\n"])
+        with pytest.raises(LogError, match="cannot be written"):
+            LogFile(file).append([b"y" * 50 + b"\n"])
     assert file.read_bytes() == b"x" * 79 + b"\n"
 
 
