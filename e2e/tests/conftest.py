@@ -42,7 +42,10 @@ def own_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[
 
 @contextmanager
 def emptied(cluster: Cluster, name: str) -> Iterator[None]:
-    cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=120s")
+    # One that a killed run left with engines in it: Kubernetes looks again only after half of
+    # their grace period, which is that of the longest answer.
+    gone = ("--ignore-not-found", "--timeout=400s")
+    cluster.kubectl("delete", "namespace", name, *gone, timeout=410)
     cluster.kubectl("create", "namespace", name)
     yield
     cluster.kubectl("delete", "namespace", name, "--wait=false")
