@@ -80,6 +80,18 @@ class OperatorProcess:
             if line.startswith((f"{name}{{", f"{name} "))
         )
 
+    def writes(self) -> float:
+        """How often it wrote to anything but its Lease."""
+        lines = self.http("/metrics").decode().splitlines()
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in lines
+            if line.startswith("reflex_api_requests_total{")
+            and 'resource="leases"' not in line
+            and 'verb="get"' not in line
+            and 'verb="list"' not in line
+        )
+
     def stop(self, sig: signal.Signals = signal.SIGTERM, *, within: float = 30) -> int:
         if self.process is None:
             return 0
