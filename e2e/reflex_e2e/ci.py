@@ -51,7 +51,8 @@ def lint() -> None:
 
 PACKAGES = (
     "reflex_api", "reflex_bakeoff", "reflex_operator", "reflex_loop", "reflex_loop_service",
-    "reflex_reflection", "reflex_routing", "reflex_runner", "reflex_weights", "reflexctl",
+    "reflex_reflection", "reflex_routing", "reflex_runner", "reflex_service", "reflex_weights",
+    "reflexctl",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Lines with their known mistakes, and the statements that change a variable."""
 
+from abc import ABC, abstractmethod
 from random import Random
 
 from reflex_tiny.bases import Break, Line
@@ -35,7 +36,7 @@ def formed(pad: str, form: str, given: Expression, *more: str) -> Line:
     )
 
 
-class Changing:
+class Changing(ABC):
     """What all statements need: names, expressions, changes."""
 
     def __init__(self, rng: Random, writer: Writer, names: Names) -> None:
@@ -127,6 +128,6 @@ class Changing:
     def _name(self) -> str:
         return self._names.like("xx")
 
+    @abstractmethod
     def _let(self, scope: Scope, pad: str) -> Made:
         """Bind an expression; the fallback of statements that find nothing to work on."""
-        raise NotImplementedError

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from reflex_loop.service import chat, decisions, insight, repairs
-from reflex_loop.service.errors import StartError
 from reflex_loop.service.parts import Parts
 from reflex_service.answers import ErrorView, answer_in_one_shape
+from reflex_service.chores import Refreshable, follow_keys, regularly
 
 LOG: Final = logging.getLogger("reflex.service")
 _HOUSEKEEPING_SECONDS: Final = 60.0
@@ -65,9 +65,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await parts.workers.start()
     tasks = [
         asyncio.create_task(parts.sink.run()),
-        asyncio.create_task(_housekeeping(parts)),
-        asyncio.create_task(_keys(parts)),
-    ]
+        asyncio.create_task(
+            regularly(
+                lambda: _housekeeping(parts),
+                seconds=_HOUSEKEEPING_SECONDS, complaint="nothing old can be deleted", log=LOG,
+            )
+        ),
+        asyncio.create_task(follow_keys(_key_files(parts), seconds=_KEYS_SECONDS, log=LOG)),
+    ]  # fmt: skip
     if parts.memory is not None:
         tasks.append(asyncio.create_task(parts.memory.run()))
     try:
@@ -93,36 +98,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _housekeeping(parts: Parts) -> None:
-    """Delete what is kept no longer, until cancelled."""
+    """Delete what is kept no longer."""
     settings = parts.settings
-    while True:
-        try:
-            await parts.database.run(
-                lambda: parts.store.prune(
-                    keep=settings.keep_repairs, seconds=settings.keep_days * 86_400
-                )
-            )
-            await parts.database.run(
-                lambda: decisions.prune(parts.database, keep=settings.keep_decisions)
-            )
-        except SQLAlchemyError as error:
-            LOG.error("nothing old can be deleted: %s", str(error).splitlines()[0])
-        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+    await parts.database.run(
+        lambda: parts.store.prune(keep=settings.keep_repairs, seconds=settings.keep_days * 86_400)
+    )
+    await parts.database.run(lambda: decisions.prune(parts.database, keep=settings.keep_decisions))
 
 
-async def _keys(parts: Parts) -> None:
-    """Follow the keys' files, until cancelled; a wrong file leaves the old keys in force."""
-    told = ""
-    while True:
-        await asyncio.sleep(_KEYS_SECONDS)
-        try:
-            if await asyncio.to_thread(parts.keys.refresh):
-                LOG.info("the keys were read again")
-            memory_keys = parts.memory_keys
-            if memory_keys is not None and await asyncio.to_thread(memory_keys.refresh):
-                LOG.info("the reflection service's keys were read again")
-            told = ""
-        except StartError as error:
-            if str(error) != told:
-                LOG.error("%s; the old keys stay", error)
-            told = str(error)
+def _key_files(parts: Parts) -> dict[str, Refreshable]:
+    files: dict[str, Refreshable] = {"the keys": parts.keys}
+    if parts.memory_keys is not None:
+        files["the reflection service's keys"] = parts.memory_keys
+    return files

@@ -13,7 +13,7 @@ from reflex_reflection.service import exchanging, finding, insight, keeping, ref
 from reflex_reflection.service.parts import LOG, Parts
 from reflex_reflection.store.embeddings import Embeddings
 from reflex_service.answers import ErrorView, answer_in_one_shape
-from reflex_service.errors import StartError
+from reflex_service.chores import follow_keys, regularly
 
 _HOUSEKEEPING_SECONDS: Final = 60.0
 _KEYS_SECONDS: Final = 5.0
@@ -54,7 +54,14 @@ def create_app(parts: Parts) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
-    tasks = [asyncio.create_task(_housekeeping(parts)), asyncio.create_task(_keys(parts))]
+    chores = (
+        regularly(
+            lambda: _housekeeping(parts),
+            seconds=_HOUSEKEEPING_SECONDS, complaint="nothing old can be deleted", log=LOG,
+        ),
+        follow_keys({"the keys": parts.keys}, seconds=_KEYS_SECONDS, log=LOG),
+    )  # fmt: skip
+    tasks = [asyncio.create_task(chore) for chore in chores]
     try:
         yield
     finally:
@@ -65,19 +72,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _housekeeping(parts: Parts) -> None:
-    """Forget what is to be forgotten, until cancelled."""
-    while True:
-        try:
-            gone = await parts.database.run(parts.retention.sweep)
-            for how, count in (
-                ("expired", gone.expired), ("evicted", gone.evicted), ("purged", gone.purged),
-            ):  # fmt: skip
-                parts.metrics.forgotten(how, count)
-        except SQLAlchemyError as error:
-            LOG.error("nothing old can be deleted: %s", str(error).splitlines()[0])
-        if parts.embeddings is not None:
-            await parts.database.run(_embed_some, parts, parts.embeddings)
-        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+    """Forget what is to be forgotten, and embed what has no vector yet."""
+    gone = await parts.database.run(parts.retention.sweep)
+    for how, count in (
+        ("expired", gone.expired), ("evicted", gone.evicted), ("purged", gone.purged),
+    ):  # fmt: skip
+        parts.metrics.forgotten(how, count)
+    if parts.embeddings is not None:
+        await parts.database.run(_embed_some, parts, parts.embeddings)
 
 
 def _embed_some(parts: Parts, embeddings: Embeddings) -> None:
@@ -90,18 +92,3 @@ def _embed_some(parts: Parts, embeddings: Embeddings) -> None:
     except (EmbeddingError, SQLAlchemyError) as error:
         parts.metrics.not_embedded()
         LOG.error("memories are without vectors for now: %s", str(error).splitlines()[0])
-
-
-async def _keys(parts: Parts) -> None:
-    """Follow the keys' files, until cancelled; a wrong file leaves the old keys in force."""
-    told = ""
-    while True:
-        await asyncio.sleep(_KEYS_SECONDS)
-        try:
-            if await asyncio.to_thread(parts.keys.refresh):
-                LOG.info("the keys were read again")
-            told = ""
-        except StartError as error:
-            if str(error) != told:
-                LOG.error("%s; the old keys stay", error)
-            told = str(error)
