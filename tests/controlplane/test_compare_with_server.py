@@ -8,10 +8,10 @@ import yaml
 from reflex_e2e.kubectl import Cluster
 
 import states
+from planes import clients
 from reflex_api.model import ReflexModel
 from reflex_api.names import FIELD_MANAGER
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 from reflex_operator.builders.engine import engine_deployment, revision_of
 from reflex_operator.builders.service import network_policy, service
 from reflex_operator.compare import differs, stamped
@@ -41,13 +41,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def server(control_plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    return Cluster(
-        kubeconfig=control_plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
+    return clients(control_plane)
 
 
 def applied(server: Cluster, manifest: Manifest) -> Manifest:

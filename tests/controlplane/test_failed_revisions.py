@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from reflex_e2e.kubectl import ROOT, Cluster
+from reflex_e2e.kubectl import Cluster
 from reflex_e2e.waiting import wait_for
 
 import scripted_engine
 from audit import AuditLog, summary
 from operator_process import OperatorProcess
+from planes import with_definitions
 from reflex_api.names import ANNOTATION_FAILED, ANNOTATION_RETRY
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 
 pytestmark = pytest.mark.controlplane
 
@@ -27,16 +27,7 @@ DENIED = "example/denied:1"
 
 @pytest.fixture(scope="module")
 def cluster(control_plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    made = Cluster(
-        kubeconfig=control_plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
-    made.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests/crds"))
-    crd = "crd/reflexmodels.reflexstack.dev"
-    made.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+    made = with_definitions(control_plane)
     control_plane.add_gpu_nodes(2)
     return made
 

@@ -19,8 +19,8 @@ from reflex_e2e.waiting import wait_for
 
 import scripted_engine
 from operator_process import OperatorProcess
+from planes import with_definitions
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 
 pytestmark = pytest.mark.controlplane
 
@@ -37,17 +37,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def cluster(plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    made = Cluster(
-        kubeconfig=plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
-    made.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests/crds"))
-    made.kubectl(
-        "wait", "--for=condition=Established", "crd/reflexmodels.reflexstack.dev", "--timeout=30s"
-    )
+    made = with_definitions(plane)
     runtime = {
         "apiVersion": "node.k8s.io/v1",
         "kind": "RuntimeClass",

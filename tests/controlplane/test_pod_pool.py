@@ -16,8 +16,8 @@ from kubernetes.aio.client import Configuration
 from reflex_e2e.kubectl import ROOT, Cluster
 
 from audit import AuditLog, summary
+from planes import clients
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 from reflex_loop.adapters.pods.podview import EXPIRES_ANNOTATION, STATE_LABEL
 from reflex_loop.adapters.pods.pool import PodPool, PodPoolOptions
 from reflex_loop.adapters.sandboxes import NoSandboxError
@@ -43,13 +43,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def cluster(plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    made = Cluster(
-        kubeconfig=plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
+    made = clients(plane)
     made.helm(
         "install", "reflex", str(ROOT / "charts/reflex"), "--namespace", "reflex-system",
         "--create-namespace", "--set", "replicaCount=0",

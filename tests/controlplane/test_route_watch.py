@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from reflex_e2e.kubectl import ROOT, Cluster
 
+from planes import clients
 from reflex_api.feedback import FEEDBACK_KEY, RouteFeedback
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 from reflex_loop.adapters.routes.watch import RouteWatch
 from reflex_loop.service.metrics import ServiceMetrics
 from reflex_routing.breaker import BreakerConfig
@@ -38,13 +38,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def cluster(plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    made = Cluster(
-        kubeconfig=plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
+    made = clients(plane)
     loop = {
         "enabled": True, "namespace": "default", "replicaCount": 0, "config": CONFIG,
         "database": {"existingSecret": "none"}, "routes": {"local": "coder"},

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
-from reflex_e2e.kubectl import ROOT, Cluster
+from reflex_e2e.kubectl import Cluster
 from reflex_e2e.waiting import wait_for
 
 import scripted_engine
 from audit import AuditLog, Write, summary
 from operator_process import OperatorProcess
+from planes import with_definitions
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 
 pytestmark = pytest.mark.controlplane
 
@@ -41,18 +41,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def cluster(plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    made = Cluster(
-        kubeconfig=plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
-    made.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests/crds"))
-    made.kubectl(
-        "wait", "--for=condition=Established", "crd/reflexmodels.reflexstack.dev", "--timeout=30s"
-    )
-    return made
+    return with_definitions(plane)
 
 
 @pytest.fixture(scope="module")

@@ -3,28 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from reflex_e2e.kubectl import ROOT, Cluster
+from reflex_e2e.kubectl import Cluster
 
 from operator_process import OperatorProcess
+from planes import with_definitions
 from reflex_lab.controlplane import ControlPlane
-from reflex_lab.tools import Tools
 from route_place import Place, place_for
 from scripted_engine import ScriptedEngine, serving
 
 
 @pytest.fixture(scope="session")
 def cluster(control_plane: ControlPlane) -> Cluster:
-    tools = Tools()
-    tools.ensure(("kubernetes", "helm"))
-    made = Cluster(
-        kubeconfig=control_plane.kubeconfig,
-        kubectl_path=tools.path("kubectl"),
-        helm_path=tools.path("helm"),
-    )
-    made.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests/crds"))
-    for plural in ("reflexmodels", "reflexroutes", "reflexbakeoffs"):
-        crd = f"crd/{plural}.reflexstack.dev"
-        made.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+    made = with_definitions(control_plane)
     control_plane.add_gpu_nodes(2)
     return made
 
