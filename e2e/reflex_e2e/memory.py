@@ -17,15 +17,17 @@ FOUND_WITHIN: Final = 60.0
 Json = dict[str, Any]
 
 
-def values(*, database: str = "", keys: str = "") -> Json:
+def values(*, database: str = "", keys: str = "", namespace: str = "default") -> Json:
     """Return `reflection` of the chart's values.
 
     Args:
         database: a Secret with a PostgreSQL URL; empty: SQLite on a volume.
         keys: a Secret with keys; empty: the chart makes one.
+        namespace: where the service runs, with these Secrets.
     """
     return {
         "enabled": True,
+        "namespace": namespace,
         "storage": {"size": "256Mi"},
         "database": {"existingSecret": database},
         "auth": {"existingSecret": keys},

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from reflex_e2e.diagnosis import diagnosis
 from reflex_e2e.kubectl import (
     LAB,
     ROOT,
@@ -133,13 +134,16 @@ def install(
         values: further values of the chart, by their path.
         loop: the chart's `loop`; without it the repair service stays as it is, if it is there.
         reflection: the chart's `reflection`, likewise.
+
+    Raises:
+        CommandError: helm refused or it took too long; it says what the pods say.
     """
     loop = loop or _installed(cluster, "loop")
     reflection = reflection or _installed(cluster, "reflection")
     repository, _, tag = images["reflex"].rpartition(":")
     harness, _, harness_tag = images["bakeoff"].rpartition(":")
     runner, _, runner_tag = images["runner"].rpartition(":")
-    cluster.helm(
+    command = (
         "upgrade", "--install", "reflex", str(ROOT / "charts/reflex"),
         "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
         "--set-string", f"image.repository={repository}",
@@ -157,6 +161,10 @@ def install(
         *(("--set-json", f"reflection={json.dumps(reflection)}") if reflection else ()),
         "--wait", "--timeout", "3m",
     )  # fmt: skip
+    try:
+        cluster.helm(*command)
+    except CommandError as error:
+        raise CommandError(f"{error}\n{diagnosis(cluster)}") from error
 
 
 def _installed(cluster: Cluster, service: str) -> Mapping[str, Any] | None:

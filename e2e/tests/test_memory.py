@@ -127,10 +127,12 @@ def postgres(stack: Stack) -> Iterator[str]:
 def service(stack: Stack, keys: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The reflection service on one of the databases; yields its URL."""
     database = request.getfixturevalue("postgres") if request.param == "postgresql" else ""
-    values = memory.values(database=database, keys=keys)
-    install(stack.cluster, stack.images, reflection=values)
-    yield address(stack.cluster)
-    install(stack.cluster, stack.images, reflection={"enabled": False})
+    values = memory.values(database=database, keys=keys, namespace=NAMESPACE)
+    try:
+        install(stack.cluster, stack.images, reflection=values)
+        yield address(stack.cluster)
+    finally:  # also of an installation that failed: every later one keeps what it finds
+        install(stack.cluster, stack.images, reflection={"enabled": False})
 
 
 def pods(cluster: Cluster) -> set[str]:
