@@ -3,16 +3,15 @@
 The gate here lets any model pass that repairs something: what follows of a verdict is tested.
 """
 
-import json
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
-from reflex_e2e import evidence, routes
+from reflex_e2e import evidence, pair
 from reflex_e2e.chat import key_in
 from reflex_e2e.kubectl import Cluster
-from reflex_e2e.models import Model, small
+from reflex_e2e.pair import FIRST, KEYS, SECOND, WITHIN, model
 from reflex_e2e.progress import Phases
 from reflex_e2e.routes import Route, SelectorWatch
 from reflex_e2e.traffic import Traffic
@@ -20,68 +19,11 @@ from reflex_e2e.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 
-FIRST: Final = "first"
-SECOND: Final = "second"
-KEYS: Final = "two-keys"
-WITHIN: Final = 600.0
-MEASURED_WITHIN: Final = 2400.0
-GATE: Final[dict[str, Any]] = {
-    "suite": "rust-repair-smoke",
-    "label": "lab",
-    "quality": {"passAt1Floor": "0.01", "looks": [20], "tries": 1},
-    "answers": {"schemaFloor": "0.3", "truncationCeiling": "none"},
-    "latency": {
-        "ttftColdP95Milliseconds": 60000,
-        "ttftWarmP95Milliseconds": 60000,
-        "itlP95Milliseconds": 10000,
-        "maxBlockRatio": "none",
-    },
-    "throughput": {"minRooflineShare": "none"},
-    "errors": {"ceiling": "0.1"},
-    "cache": {"mode": "ReportOnly"},
-}
-LOAD: Final = {"requests": 59, "answerTokens": 8}
-
 
 @pytest.fixture(scope="module")
 def route(cluster: Cluster, own_namespace: str) -> Route:
     """`first` serves; `second` may take over once somebody measured it."""
-    routes.make_keys(cluster, own_namespace, KEYS)
-    for name, weights in ((FIRST, "reflex-tiny-b"), (SECOND, "reflex-tiny-a")):
-        manifest = small(name, memory="4Gi")
-        manifest["spec"] |= {
-            "activation": "Routed",
-            "source": {"bundled": {"path": f"/models/{weights}"}},
-            "apiKeySecretRef": {"name": KEYS},
-        }
-        model(cluster, own_namespace, name).apply(manifest)
-    spec = {
-        "primary": FIRST,
-        "fallbacks": [SECOND],
-        "slot": {"maxResident": 1},
-        "gate": GATE,
-        "promotion": {"mode": "Disabled"},
-        "failover": {"unhealthyAfter": "5s", "failbackAfter": "20s"},
-        "evaluation": {"when": "Manual", "maxOutage": "2h", "load": LOAD},
-    }
-    apply(cluster, own_namespace, "ReflexRoute", "pair", spec)
-    made = Route(cluster=cluster, namespace=own_namespace, name="pair")
-    made.wait_active(FIRST, within=WITHIN)
-    return made
-
-
-def model(cluster: Cluster, namespace: str, name: str) -> Model:
-    return Model(cluster=cluster, namespace=namespace, name=name)
-
-
-def apply(cluster: Cluster, namespace: str, kind: str, name: str, spec: dict[str, Any]) -> None:
-    body = {
-        "apiVersion": "reflexstack.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-    cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(body))
+    return pair.apply(cluster, own_namespace)
 
 
 def test_a_fallback_that_nobody_measured_is_never_routed(route: Route) -> None:
@@ -105,19 +47,11 @@ def test_a_fallback_that_nobody_measured_is_never_routed(route: Route) -> None:
 
 def test_a_bakeoff_on_the_only_slot_qualifies_the_fallback(route: Route, tmp_path: Path) -> None:
     """Real engines one after the other; the gate's answer follows from the recorded numbers."""
-    spec = {"modelRef": {"name": SECOND}, "gate": GATE, "load": LOAD}
-    apply(route.cluster, route.namespace, "ReflexBakeoff", "by-hand", spec)
-
-    def verdict() -> str:
-        bakeoff = route.cluster.get("reflexbakeoff", "by-hand", route.namespace)
-        return str((bakeoff.get("status") or {}).get("verdict") or "")
-
-    wait_for("the bakeoff has a verdict", verdict, within=MEASURED_WITHIN, every=2)
+    pair.measure(route, SECOND, "by-hand")
     found = evidence.fetch(route.cluster, "by-hand", route.namespace, tmp_path)
     assert found.verdict.verdict == "Pass", found.verdict.qualification
     assert evidence.judge(found) == found.verdict
     assert found.page.stat().st_size > 10_000
-    route.wait_active(FIRST, within=WITHIN)
     member = route.member(SECOND)
     assert member["eligibility"] == "Eligible", member
     assert member["evidence"]["bakeoff"] == "by-hand"

@@ -9,14 +9,16 @@ proxy and sglang-router beside it), `engine` (the real engine's prefix cache and
 
 import argparse
 import os
+import shutil
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from reflex_e2e.kubectl import ROOT
+from reflex_e2e.kubectl import ROOT, lab_cluster
 
 from bench import engine_suite, operator_suite
 from bench.bakeoff import load_suite, repairs_suite, swaps
-from bench.bakeoff.place import Place, SwapBenchError
+from bench.bakeoff.place import Place, SwapBenchError, pair_in_the_lab
 from bench.chat import suite as chat_suite
 from bench.loop import suite as loop_suite
 from bench.reflection import suite as reflection_suite
@@ -30,7 +32,7 @@ LAB = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reflex
 FULL_REST = 600.0
 SUITES = ("operator", "loop", "chat", "engine", "load", "repairs", "reflection")
 ON_REQUEST = ("swaps",)
-"""Not part of a plain run: it needs a cluster with a route."""
+"""Not part of a plain run: it needs a running lab, or a cluster with a route."""
 
 
 def main() -> int:
@@ -52,10 +54,9 @@ def main() -> int:
     if "load" in options.suite:
         load_suite.run(rows, rounds=options.load_rounds, peers=not options.no_peers)
     if "swaps" in options.suite:
-        namespace, _, name = options.route.rpartition("/")
-        place = Place(namespace=namespace or "default", name=name, kubeconfig=options.kubeconfig)
         try:
-            swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
+            with _place(options) as place:
+                swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
         except SwapBenchError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -72,6 +73,22 @@ def main() -> int:
     if options.into == LATEST:
         README.write_text(render(every), encoding="utf-8")
     return 1 if any(row.holds is False for row in rows.rows) else 0
+
+
+def _place(options: argparse.Namespace) -> AbstractContextManager[Place]:
+    if not options.route:
+        return pair_in_the_lab()
+    namespace, _, name = options.route.rpartition("/")
+    found = shutil.which("kubectl")
+    kubectl = Path(found) if found else lab_cluster().kubectl_path
+    return nullcontext(
+        Place(
+            namespace=namespace or "default",
+            name=name,
+            kubectl_path=kubectl,
+            kubeconfig=options.kubeconfig,
+        )
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -96,7 +113,10 @@ def _options() -> argparse.Namespace:
     load = parser.add_argument_group("load")
     load.add_argument("--load-rounds", type=int, default=3, help="of the loads with 8 and 32")
     swapping = parser.add_argument_group("swaps")
-    swapping.add_argument("--route", default="default/tiny", metavar="NAMESPACE/NAME")
+    swapping.add_argument(
+        "--route", default="", metavar="NAMESPACE/NAME",
+        help="with two members that may serve; without it, two engines in the lab are measured",
+    )  # fmt: skip
     swapping.add_argument("--kubeconfig", type=Path, default=LAB, help="default: the lab's")
     swapping.add_argument("--swaps", type=int, default=20)
     swapping.add_argument("--failovers", type=int, default=5)

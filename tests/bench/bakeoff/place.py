@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,9 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reflex_e2e import pair
+from reflex_e2e.kubectl import Cluster, lab_cluster
+
 from bench.bakeoff.story import Event
 
 _MAY_SERVE: Final = "Eligible"
+_NAMESPACE: Final = "reflex-bench"
 
 
 class SwapBenchError(Exception):
@@ -25,6 +30,7 @@ class Place:
 
     namespace: str
     name: str
+    kubectl_path: Path
     kubeconfig: Path
     within: float = 600.0
 
@@ -35,7 +41,7 @@ class Place:
             SwapBenchError: it failed.
         """
         done = subprocess.run(
-            ["kubectl", "--kubeconfig", self.kubeconfig, "-n", self.namespace, *words],
+            [self.kubectl_path, "--kubeconfig", self.kubeconfig, "-n", self.namespace, *words],
             capture_output=True, text=True, timeout=60, check=False, input=stdin,
         )  # fmt: skip
         if done.returncode:
@@ -62,6 +68,38 @@ class Watched:
             if event["type"] in {"ADDED", "MODIFIED", "DELETED"}:
                 document = event["object"]
                 self.events.append(Event(at=now, kind=kind, type=event["type"], document=document))
+
+
+@contextmanager
+def pair_in_the_lab() -> Iterator[Place]:
+    """Make a route with two measured members in a namespace of the lab's; it goes with the end.
+
+    Raises:
+        SwapBenchError: a bakeoff does not pass.
+    """
+    cluster = lab_cluster()
+    gone = ("delete", "namespace", _NAMESPACE, "--ignore-not-found", "--timeout=400s")
+    cluster.kubectl(*gone, timeout=410)
+    cluster.kubectl("create", "namespace", _NAMESPACE)
+    try:
+        yield _measured_pair(cluster)
+    finally:
+        cluster.kubectl("delete", "rr,rm", "--all", "-n", _NAMESPACE, "--timeout=120s")
+        cluster.kubectl("delete", "namespace", _NAMESPACE, "--wait=false")
+
+
+def _measured_pair(cluster: Cluster) -> Place:
+    print(f"swaps: two engines in {_NAMESPACE}, measured one after the other", file=sys.stderr)
+    route = pair.apply(cluster, _NAMESPACE)
+    for name in (pair.SECOND, pair.FIRST):
+        verdict = pair.measure(route, name, f"bench-{name}")
+        print(f"swaps: {name}: {verdict}", file=sys.stderr)
+        if verdict != "Pass":
+            raise SwapBenchError(f"the bakeoff of {name} says {verdict}, so it may not serve")
+    return Place(
+        namespace=_NAMESPACE, name=route.name,
+        kubectl_path=cluster.kubectl_path, kubeconfig=cluster.kubeconfig,
+    )  # fmt: skip
 
 
 def members_of(place: Place) -> dict[str, str]:
@@ -94,7 +132,7 @@ def watching(place: Place) -> Iterator[Watched]:
         for kind in ("pods", "services"):
             path = f"/api/v1/namespaces/{place.namespace}/{kind}?watch=true"
             process = subprocess.Popen(
-                ["kubectl", "--kubeconfig", place.kubeconfig, "get", "--raw", path],
+                [place.kubectl_path, "--kubeconfig", place.kubeconfig, "get", "--raw", path],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 text=True,
             )  # fmt: skip

@@ -1,9 +1,11 @@
-"""Swaps and failovers of a route in an existing cluster, and how long each part of them takes.
+"""Swaps and failovers of a route, and how long each part of them takes.
 
+    make bench ARGS='--suite swaps'
     make bench ARGS='--suite swaps --route default/tiny --swaps 20 --failovers 5'
 
-The route needs two members with current evidence that lets them serve. Who served before serves
-again afterwards, and what was written beside the route is taken away.
+Without a route, two tiny models are applied and measured in the running lab. A route of one's own
+needs two members with current evidence that lets them serve; who served before serves again
+afterwards, and what was written beside the route is taken away.
 """
 
 import json
