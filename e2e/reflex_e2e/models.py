@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import yaml
 
 from reflex_e2e.kubectl import ROOT, Cluster, CommandError
 from reflex_e2e.waiting import wait_for
+from reflex_e2e.watch import Watch
 
 START_WITHIN = 300.0
 DEMO = ROOT / "manifests/samples/demo.yaml"
@@ -69,6 +69,11 @@ class Model:
                 return False
             raise
         return True
+
+    def watch_reason(self, kind: str = "Ready") -> Watch:
+        """Collect the reasons of a condition from now on."""
+        path = f'.status.conditions[?(@.type=="{kind}")].reason'
+        return Watch(self.cluster, "rm", self.name, self.namespace, jsonpath=path)
 
     def condition(self, kind: str = "Ready") -> dict[str, Any]:
         """Return a condition of the current generation, or nothing yet."""
@@ -151,39 +156,6 @@ class Model:
             check=False,
             capture_output=True,
         )  # fmt: skip
-
-
-class ReasonWatch:
-    """Collects the reasons of one condition that a watch shows, with `kubectl get -w`."""
-
-    def __init__(self, model: Model, kind: str = "Ready") -> None:
-        self.reasons: list[str] = []
-        self._process = subprocess.Popen(
-            [
-                model.cluster.kubectl_path, "--kubeconfig", model.cluster.kubeconfig,
-                "-n", model.namespace, "get", "rm", model.name, "-w", "-o",
-                f'jsonpath={{.status.conditions[?(@.type=="{kind}")].reason}}{{"\\n"}}',
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )  # fmt: skip
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.reasons.append(line.strip())
-
-    def stop(self) -> list[str]:
-        """End the watch and return what it saw."""
-        self._process.terminate()
-        self._process.wait(timeout=10)
-        self._thread.join(timeout=10)
-        if self._process.stdout:
-            self._process.stdout.close()
-        return self.reasons
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

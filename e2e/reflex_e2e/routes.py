@@ -3,8 +3,6 @@
 import json
 import re
 import secrets
-import subprocess
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +11,7 @@ import yaml
 
 from reflex_e2e.kubectl import ROOT, Cluster, CommandError
 from reflex_e2e.waiting import wait_for
+from reflex_e2e.watch import Watch
 
 SAMPLE: Final = ROOT / "manifests/samples/routes/demo.yaml"
 _DONE: Final = re.compile(r"INFO ((?:repairs|speed|cache) \d+/\d+)(?: \S+ \S+)?(, \d+ passed)?")
@@ -87,6 +86,11 @@ class Route:
         service = self.cluster.get("service", self.name, self.namespace)
         return f"http://{service['spec']['clusterIP']}/v1"
 
+    def watch_selector(self) -> Watch:
+        """Collect from now on which models the stable Service selects, "" for none."""
+        path = r".spec.selector.reflexstack\.dev/model"
+        return Watch(self.cluster, "service", self.name, self.namespace, jsonpath=path)
+
     def wait_active(self, model: str, *, within: float) -> Json:
         """Wait until a member serves and return the status."""
 
@@ -130,34 +134,3 @@ def how_far(cluster: Cluster, bakeoff: str, namespace: str) -> str:
         return ""
     found = _DONE.findall(said)
     return "".join(found[-1]) if found else ""
-
-
-class SelectorWatch:
-    """Collects which models the stable Service selects, with `kubectl get -w`."""
-
-    def __init__(self, route: Route) -> None:
-        self.models: list[str] = []
-        self._process = subprocess.Popen(
-            [
-                route.cluster.kubectl_path, "--kubeconfig", route.cluster.kubeconfig,
-                "-n", route.namespace, "get", "service", route.name, "-w", "-o",
-                r'jsonpath={.spec.selector.reflexstack\.dev/model}{"\n"}',
-            ],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.models.append(line.strip())
-
-    def stop(self) -> set[str]:
-        """End the watch and return all models that were selected, "" for none."""
-        self._process.terminate()
-        self._process.wait(timeout=10)
-        self._thread.join(timeout=10)
-        if self._process.stdout:
-            self._process.stdout.close()
-        return set(self.models)

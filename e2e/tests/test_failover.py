@@ -13,7 +13,7 @@ from reflex_e2e.chat import key_in
 from reflex_e2e.kubectl import Cluster
 from reflex_e2e.pair import FIRST, KEYS, SECOND, WITHIN, model
 from reflex_e2e.progress import Phases
-from reflex_e2e.routes import Route, SelectorWatch
+from reflex_e2e.routes import Route
 from reflex_e2e.traffic import Traffic
 from reflex_e2e.waiting import wait_for
 
@@ -29,7 +29,7 @@ def route(cluster: Cluster, own_namespace: str) -> Route:
 def test_a_fallback_that_nobody_measured_is_never_routed(route: Route) -> None:
     """The primary dies again and again, and nobody else may serve: then nobody does."""
     first, second = (model(route.cluster, route.namespace, name) for name in (FIRST, SECOND))
-    watch = SelectorWatch(route)
+    watch = route.watch_selector()
     assert route.member(SECOND)["eligibility"] == "Unqualified"
     first.crash()
 
@@ -42,7 +42,9 @@ def test_a_fallback_that_nobody_measured_is_never_routed(route: Route) -> None:
     assert route.addresses() == []
     # It is tried again all the while, and serves when it can.
     route.wait_active(FIRST, within=WITHIN)
-    assert SECOND not in watch.stop()
+    selected = watch.stop()
+    assert FIRST in selected, "the watch saw nothing"
+    assert SECOND not in selected
 
 
 def test_a_bakeoff_on_the_only_slot_qualifies_the_fallback(route: Route, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 from reflex_e2e.chat import api_key
 from reflex_e2e.kubectl import Cluster
-from reflex_e2e.models import Model, ReasonWatch, small
+from reflex_e2e.models import Model, small
 from reflex_e2e.waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -107,7 +107,7 @@ def test_kubectl_tells_the_whole_story(model: Model, cluster: Cluster) -> None:
 
 def test_a_killed_scheduler_is_named_and_the_engine_recovers(model: Model) -> None:
     (before,) = model.pods()
-    watch = ReasonWatch(model)
+    watch = model.watch_reason()
     model.signal("sglang::scheduler", "SIGKILL")
     model.wait_reason("EngineRestarting", within=30)
     after = model.wait_ready()
@@ -164,7 +164,7 @@ def test_a_revision_that_cannot_start_gives_way_to_the_last_good_one(
 def test_a_streaming_request_survives_suspension(model: Model) -> None:
     stream = Stream(model)
     stream.start_and_wait()
-    watch = ReasonWatch(model, "Resident")
+    watch = model.watch_reason("Resident")
     model.patch({"suspend": True})
     stream.assert_complete()
     model.wait_gone()
@@ -174,7 +174,7 @@ def test_a_streaming_request_survives_suspension(model: Model) -> None:
 
 
 def test_an_eviction_is_named_and_remembered(model: Model, cluster: Cluster) -> None:
-    watch = ReasonWatch(model)
+    watch = model.watch_reason()
     fill = "f = open('/tmp/fill', 'wb')\nfor _ in range(1100): f.write(b'x' * (1 << 20))"
     cluster.kubectl(
         "exec", f"deployment/{MODEL}", "-n", model.namespace, "--", "python3", "-c", fill

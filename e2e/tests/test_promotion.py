@@ -10,7 +10,7 @@ from reflex_e2e.kubectl import Cluster
 from reflex_e2e.models import Model
 from reflex_e2e.progress import Phases
 from reflex_e2e.promotion import BETTER, WORSE, Promotion
-from reflex_e2e.routes import Route, SelectorWatch
+from reflex_e2e.routes import Route
 from reflex_e2e.waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -66,7 +66,7 @@ def test_the_refused_model_does_not_even_serve_when_the_other_dies(
 ) -> None:
     # Within the soak time it would be a rollback: to what served before.
     route.patch({"promotion": {"soak": "0s"}, "failover": {"unhealthyAfter": "5s"}})
-    watch = SelectorWatch(route)
+    watch = route.watch_selector()
     Model(cluster=route.cluster, namespace=route.namespace, name=BETTER).crash()
     wait_for(
         "nobody may take over",
@@ -75,4 +75,6 @@ def test_the_refused_model_does_not_even_serve_when_the_other_dies(
     )
     assert route.addresses() == []
     route.wait_active(BETTER, within=WITHIN)
-    assert WORSE not in watch.stop()
+    selected = watch.stop()
+    assert BETTER in selected, "the watch saw nothing"
+    assert WORSE not in selected

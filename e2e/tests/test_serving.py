@@ -17,7 +17,7 @@ from openai import AuthenticationError, OpenAI
 from reflex_e2e import broken
 from reflex_e2e.chat import api_key, ask
 from reflex_e2e.kubectl import Cluster
-from reflex_e2e.models import START_WITHIN, Model, ReasonWatch, small
+from reflex_e2e.models import START_WITHIN, Model, small
 from reflex_e2e.stack import SYSTEM_NAMESPACE, Stack, install
 from reflex_e2e.waiting import wait_for
 
@@ -126,7 +126,7 @@ def test_an_engine_that_is_killed_recovers_in_its_pod(
     cluster: Cluster, namespace: str, model: Model, served: dict[str, Any]
 ) -> None:
     (before,) = model.pods()
-    watch = ReasonWatch(model)
+    watch = model.watch_reason()
     model.signal("sglang", "SIGKILL")
     model.wait_reason("EngineRestarting")
     after = model.wait_ready()

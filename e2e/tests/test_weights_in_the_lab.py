@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from reflex_e2e.kubectl import ROOT, Cluster
-from reflex_e2e.models import Model, ReasonWatch, small
+from reflex_e2e.models import Model, small
 from reflex_e2e.stack import Stack, install
 from reflex_e2e.waiting import wait_for
 
@@ -149,7 +149,7 @@ def test_a_killed_download_goes_on_where_it_stopped_and_the_volume_is_used_again
     assert claim["status"]["phase"] == "Bound"
     asked = len(hub.weights_requests())
     model.apply(manifest())
-    watch = ReasonWatch(model, "ModelCached")
+    watch = model.watch_reason("ModelCached")
     model.wait_ready()
     assert len(hub.weights_requests()) == asked, "the marker on the volume is enough"
     assert "Downloaded" in watch.stop()
