@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from reflex_e2e import loop, memory, repairs, scripted
+from reflex_e2e.addresses import reachable
 from reflex_e2e.kubectl import LAB, ROOT, Cluster, run, uses_existing
 from reflex_e2e.memory import NAME, Memories
 from reflex_e2e.repairs import Service
@@ -49,10 +50,6 @@ def secret(name: str, **data: str) -> dict[str, Any]:
         "apiVersion": "v1", "kind": "Secret", "data": encoded,
         "metadata": {"name": name, "namespace": NAMESPACE},
     }  # fmt: skip
-
-
-def address(cluster: Cluster, service: str = NAME) -> str:
-    return f"http://{cluster.get('service', service, NAMESPACE)['spec']['clusterIP']}"
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +127,7 @@ def service(stack: Stack, keys: str, request: pytest.FixtureRequest) -> Iterator
     values = memory.values(database=database, keys=keys, namespace=NAMESPACE)
     try:
         install(stack.cluster, stack.images, reflection=values)
-        yield address(stack.cluster)
+        yield reachable(stack.cluster, NAME, NAMESPACE)
     finally:  # also of an installation that failed: every later one keeps what it finds
         install(stack.cluster, stack.images, reflection={"enabled": False})
 
@@ -191,7 +188,7 @@ def test_a_repair_leaves_a_memory_and_the_next_one_recalls_it(
         )
         reflection = json.loads(installed)["reflection"]
         install(stack.cluster, stack.images, loop=values, reflection=reflection)
-        url = address(stack.cluster, loop.NAME)
+        url = reachable(stack.cluster, loop.NAME, NAMESPACE)
         try:
             with Service(url, KEYS["ada"]) as asked, Memories(service, KEYS["ada"]) as memories:
                 first = repaired(asked, item, tmp_path / "first")

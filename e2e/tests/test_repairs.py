@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from reflex_e2e import crates, loop, repairs, scripted
+from reflex_e2e.addresses import reachable
 from reflex_e2e.kubectl import ROOT, Cluster, uses_existing
 from reflex_e2e.models import Model
 from reflex_e2e.repairs import RefusedError, Service, Told
@@ -81,12 +82,6 @@ class Simulated:
 
 def marker(name: str) -> str:
     return f"item_{name.replace('-', '_')}.rs"
-
-
-def address(cluster: Cluster) -> str:
-    """The Service's own address: it stays when the pod behind it is another one."""
-    found = cluster.get("service", loop.NAME, NAMESPACE)
-    return f"http://{found['spec']['clusterIP']}"
 
 
 def sandboxes(cluster: Cluster, state: str, kind: str = "check") -> dict[str, dict[str, Any]]:
@@ -152,7 +147,9 @@ def service(
     values["runners"]["cargoConfig"] = registry
     install(stack.cluster, stack.images, loop=values)
     wait_warm(stack.cluster)
-    with Service(address(stack.cluster), loop.bearer_key(stack.cluster)) as made:
+    with Service(
+        reachable(stack.cluster, loop.NAME, NAMESPACE), loop.bearer_key(stack.cluster)
+    ) as made:
         yield made
 
 
@@ -178,7 +175,7 @@ def test_the_demos_crate_with_the_real_engine(
     loop.wait_for_stub(cluster)
     model.wait_ready()
     before = wait_warm(cluster)
-    url, key = address(cluster), loop.bearer_key(cluster)
+    url, key = reachable(cluster, loop.NAME, NAMESPACE), loop.bearer_key(cluster)
     with Service(url, key) as asked:
         wait_for("the engine is known", lambda: served(asked, model.name), within=60)
 
