@@ -6,7 +6,7 @@ PY    := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench down lock generate evaluate-models
+.PHONY: help demo test lint unit bench down lock generate evaluate-models mutants
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -25,6 +25,9 @@ unit: .venv/ok ## the tests that need no cluster (seconds)
 
 bench: .venv/ok ## measure the operator with 100 and 500 models; writes docs/benchmarks (ARGS="--models 100")
 	@PYTHONPATH=tests $(PY) -m bench $(ARGS)
+
+mutants: .venv/ok ## break each invariant of reflection in a copy: does a test notice (ARGS="--only TEXT")
+	@PYTHONPATH=tests $(PY) -m mutants $(ARGS)
 
 evaluate-models: .venv/ok ## pass@1 of the bundled models, through the loop on the real engine
 	@$(PY) -m reflex_tiny evaluate $(ARGS)

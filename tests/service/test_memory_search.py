@@ -64,7 +64,7 @@ def test_words_find_what_holds_them_best_first(search: Search) -> None:
     assert turns(search.by_words("A", "value"))[0] == 5
     assert set(turns(search.by_words("A", "value loop"))) == {1, 3, 5}
     assert turns(search.by_words("A", "naïve_foo")) == [4]
-    assert search.by_words("A", "naive_foo") == []
+    assert search.by_words("A", "naive_foo nave_foo") == []
     assert search.by_words("A", "nothing?") == []
     assert search.by_words("A", "?!") == []
     assert search.by_words("A", "value", limit=0) == []
@@ -86,6 +86,30 @@ def test_equal_scores_are_ordered_by_id(search: Search, memories: Memories) -> N
     assert len({one.score for one in found}) == 1
 
 
+def test_of_equals_a_limit_keeps_the_first_by_id(search: Search, memories: Memories) -> None:
+    for number in (9, 7, 8):
+        remember(memories, f"equal{number} twin", number)
+    assert turns(search.by_words("A", "twin", limit=2)) == [7, 8]
+    # To nothing every vector is equally near.
+    assert turns(search.by_vector("A", (0.0,) * 32, limit=2)) == [1, 2]
+
+
+def test_a_limit_keeps_the_recent_tier(search: Search) -> None:
+    scope = Scope(recent="2026-01-02T00:00:00Z")
+    best = search.by_words("A", "moved value in the loop", limit=1)
+    assert turns(best) == [1]
+    assert turns(search.by_words("A", "moved value in the loop", limit=1, scope=scope)) == [5]
+    near = search.by_vector("A", embed(SAID[1]), limit=1)
+    assert turns(near) == [1]
+    assert turns(search.by_vector("A", embed(SAID[1]), limit=1, scope=scope)) != [1]
+
+
+def test_since_leaves_older_ones_out(search: Search) -> None:
+    scope = Scope(since="2026-01-03T00:00:00Z")
+    assert set(turns(search.by_words("A", "value", scope=scope))) == {3, 5}
+    assert set(turns(search.by_vector("A", embed("x"), scope=scope))) == {3, 4, 5}
+
+
 def test_the_recent_tier_comes_first(search: Search) -> None:
     assert turns(search.by_words("A", "value", scope=Scope(recent="2026-01-02T00:00:00Z"))) == [
         5,
@@ -93,6 +117,10 @@ def test_the_recent_tier_comes_first(search: Search) -> None:
         1,
     ]
     assert turns(search.by_words("A", "value", scope=Scope(recent="2026-01-04T00:00:00Z")))[0] == 5
+    asked = "moved value in the loop"
+    assert turns(search.by_words("A", asked)) == [1, 5, 3]
+    scope = Scope(recent="2026-01-02T00:00:00Z")
+    assert turns(search.by_words("A", asked, scope=scope)) == [5, 3, 1]
     tiers = search.by_words("A", "value", scope=Scope(recent="2026-01-03T00:00:00Z"))
     assert [one.recent for one in tiers] == [True, True, False]
     with pytest.raises(StoreError):
@@ -128,6 +156,13 @@ def test_nobody_finds_anothers_memories(search: Search, memories: Memories) -> N
     assert {one.memory.owner for one in search.by_words("B", "value")} == {"B"}
     assert {one.memory.owner for one in search.by_vector("B", embed("x"))} == {"B"}
     assert search.by_words("C", "value") == search.by_vector("C", embed("x")) == []
+
+
+def test_nobodys_words_are_felt_in_anothers_scores(search: Search, memories: Memories) -> None:
+    before = [(one.memory.id, one.score) for one in search.by_words("A", "value loop")]
+    for number in range(1, 9):
+        remember(memories, f"value in a much longer memory of {number}", number, agent="B")
+    assert [(one.memory.id, one.score) for one in search.by_words("A", "value loop")] == before
 
 
 def test_what_is_deleted_or_expired_is_not_found(search: Search, memories: Memories) -> None:
@@ -178,3 +213,8 @@ def test_cosines_agree_with_numpy_and_a_zero_vector_is_near_nothing() -> None:
     asked = embed("a")
     expected = [*(matrix[:2] @ np.array(asked)), 0.0]
     assert cosines(matrix, asked) == pytest.approx(expected, abs=1e-5)
+
+
+def test_vectors_of_any_length_are_judged_by_their_direction() -> None:
+    matrix = np.array([[3.0, 4.0], [4.0, -3.0], [-6.0, -8.0]], dtype="<f4")
+    assert cosines(matrix, (30.0, 40.0)) == [1.0, 0.0, -1.0]

@@ -3,7 +3,9 @@
 import json
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from reflex_reflection.bundle import ReflectionBundle
 from reflex_reflection.embedding import embed
 from reflex_reflection.errors import StoreError
 from reflex_reflection.step import Turn
+from reflex_reflection.store import owners
 from reflex_reflection.store.database import Database
 from reflex_reflection.store.exchange import export
 from reflex_reflection.store.memories import MAX_EVIDENCE, MAX_SNIPPET_LETTERS, Memories
@@ -171,6 +174,53 @@ def test_owners_do_not_see_or_touch_each_other(memories: Memories) -> None:
     assert all(name == mine.id for _, _, name in memories.history("A"))
 
 
+def test_anothers_evidence_does_not_stand_in_the_way(database: Database) -> None:
+    for owner in ("A", "B"):
+        memories = Memories(database, now=lambda: 0.0, owner=owner)
+        # The second turn is only named as evidence of the first one's memory.
+        assert [keep(memories, turn("same", number=n)).duplicates for n in (1, 2)] == [0, 1]
+        (memory,) = memories.page(owner)
+        assert (memory.seen, [one.turn_id for one in memory.evidence]) == (2, [1, 2])
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_writers_of_one_owner_wait_for_each_other(memories: Memories, database: Database) -> None:
+    """SQLite has one writer anyway."""
+    keep(memories, turn("first"))
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with ThreadPoolExecutor(1) as executor:
+        with database.write() as db:
+            owners.hold(db, "AgentA")
+            other = executor.submit(keep, memories, turn("second", number=2))
+            ends = time.monotonic() + 60
+            while not other.done() and time.monotonic() < ends:
+                with database.read() as looking:
+                    if looking.scalar(waits):
+                        break
+            assert not other.done()
+        assert other.result(timeout=60).ops_written == 1
+
+
+def test_a_memory_whose_audit_fails_is_not_kept(memories: Memories, database: Database) -> None:
+    with database.write() as db:
+        db.execute(text("ALTER TABLE reflex_memory_audit RENAME TO aside"))
+    outcome = reflector(sink=memories).after_turn(Turn(bundle=turn("half")))
+    assert outcome is not None
+    assert (outcome.record.ops_written, outcome.record.reason) == (0, "partial_failure")
+    with database.write() as db:
+        db.execute(text("ALTER TABLE aside RENAME TO reflex_memory_audit"))
+    assert texts(memories) == []
+    assert keep(memories, turn("half")).ops_written == 1
+
+
+def test_the_audit_is_bounded(memories: Memories, database: Database, clock: Clock) -> None:
+    for number in range(5):
+        keep(memories, turn(f"note {number}", number=number))
+    last = memories.history("AgentA")[-2:]
+    assert Retention(database=database, now=clock, keep_audit=2).sweep().expired == 0
+    assert memories.history("AgentA") == last
+
+
 def test_a_deleted_memory_is_gone_and_does_not_come_back_by_its_own_turn(
     memories: Memories,
 ) -> None:
@@ -274,6 +324,16 @@ def test_paging_and_export_go_through_all(memories: Memories) -> None:
     assert memories.stats("AgentA") == {"memories": 7, "seen": 7, "characters": 42}
 
 
+@pytest.fixture(params=["UTC", "America/St_Johns"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as here:
+        here.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
 def test_times_mean_the_same_everywhere_and_are_never_guessed() -> None:
     assert seconds_of("1970-01-01T00:01:01.500Z") == 61.5
     assert seconds_of("1970-01-01T01:01:01.500+01:00") == seconds_of("1970-01-01T00:01:01.500")

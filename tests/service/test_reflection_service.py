@@ -43,9 +43,34 @@ async def test_a_closed_gate_has_no_effect(tmp_path: Path, database_url: str) ->
         assert (made["reflected"], made["result"], made["reason"]) == (False, None, "gate_closed")
         assert (await http.get("/v1/memories")).json()["data"] == []
         assert {path.name for path in (tmp_path / "data").iterdir()} == before
-        wished = bundle("x")
-        wished["bundle"]["plan"] = {"reflection": False}
-        assert (await http.post("/v1/reflections", json=wished)).json()["reflected"] is False
+
+
+async def test_a_turn_whose_plan_does_not_ask_for_it_has_no_effect(
+    tmp_path: Path, database_url: str
+) -> None:
+    parts = make_parts(tmp_path, database_url)
+    before = {path.name for path in (tmp_path / "data").iterdir()}
+    async with served(parts) as url, client(url) as http:
+        for plan in ({}, {"reflection": False}, {"reflection": "no"}):
+            made = await remember(http, "hello", plan=plan)
+            assert (made["reflected"], made["reason"]) == (False, "gate_closed")
+        dry = bundle("hello")
+        dry["bundle"]["ctx"]["dry_run"] = True
+        made = (await http.post("/v1/reflections", json=dry)).json()
+        assert (made["reflected"], made["ids"]) == (False, [])
+        assert (await http.get("/v1/memories")).json()["data"] == []
+        assert {path.name for path in (tmp_path / "data").iterdir()} == before
+
+
+async def test_secrets_are_neither_stored_nor_answered(tmp_path: Path, database_url: str) -> None:
+    parts = make_parts(tmp_path, database_url)
+    async with served(parts) as url, client(url) as http:
+        secret = "abcdefghijklmnop1234"
+        made = await remember(http, f"use sk-{secret} now", snippets=[f"API_KEY={secret}"])
+        assert made["result"]["summary"] == "use key now api_key value"
+        assert secret not in (await http.get("/v1/memories/export")).text
+    for file in (tmp_path / "data").iterdir():
+        assert secret.encode() not in file.read_bytes(), file.name
 
 
 async def test_export_and_import(tmp_path: Path, database_url: str) -> None:

@@ -249,6 +249,20 @@ async def test_a_bad_line_is_named_and_nothing_is_taken(tmp_path: Path, database
         assert (await http.get("/v1/stats")).json()["memories"] == 0
 
 
+async def test_nothing_is_taken_of_a_long_file_that_ends_badly(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Memories are written so many at a time; all lines are read before the first of them."""
+    line = {"owner": "A", "ts": "2026-01-01T00:00:00Z", "tags": []}
+    good = [json.dumps(line | {"id": f"refl-{n}", "text": f"note {n}"}) for n in range(250)]
+    async with served(make_parts(tmp_path, database_url)) as url, client(url) as http:
+        refused = await http.post("/v1/memories/import", content="\n".join([*good, "{"]))
+        assert (refused.status_code, "line 251" in refused.text) == (400, True)
+        assert (await http.get("/v1/stats")).json()["memories"] == 0
+        taken = await http.post("/v1/memories/import", content="\n".join(good))
+        assert taken.json()["written"] == 250
+
+
 async def test_a_database_that_goes_away(tmp_path: Path, postgres_socket: str) -> None:
     name = f"gone_{tmp_path.name.replace('-', '_')}"
     with psycopg.connect(host=postgres_socket, user="postgres", autocommit=True) as db:

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from reflex_loop.adapters.memory import MemoryOptions, Recalling, ReflectionMemory, Reported
+from reflex_loop.adapters.memory import (
+    MemoryOptions,
+    Recalling,
+    ReflectionMemory,
+    Reported,
+    turn_number,
+)
 from reflex_loop.protocols import Lesson, Memory, Recollection
 from scripted_reflection import Answer, Asked, ScriptedReflection
 
@@ -85,6 +91,10 @@ async def test_the_turn_is_one_that_the_library_reads() -> None:
             of(memory).report(Lesson(text="x\x00\ud800" * 10, recalled=("y" * 500,)))
     bundle = BundleDocument.model_validate(service.bundles()[0]).bundle()
     assert bundle.plan.reflection
+
+
+def test_a_repair_is_the_same_turn_in_every_process() -> None:
+    assert turn_number("b606fe59") == 258_629_978_284_974
 
 
 async def test_a_fault_of_our_own_loses_one_lesson_and_no_more(

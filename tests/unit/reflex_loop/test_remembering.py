@@ -94,7 +94,8 @@ async def test_a_memory_that_is_silent_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(remembering, "LONGEST_RECALL", 0.01)
     memory = Silent()
-    assert text_of(await recorded(tmp_path, memory=memory)) == RECORDED.read_text()
+    async with asyncio.timeout(20):
+        assert text_of(await recorded(tmp_path, memory=memory)) == RECORDED.read_text()
     assert len(memory.queries) == 1
 
 

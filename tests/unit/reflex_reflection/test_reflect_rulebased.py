@@ -2,10 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reflection_turns import NOW, ON, turn
@@ -71,6 +72,12 @@ def test_the_summaries_of_the_prior_art() -> None:
     assert reflect(turn("É à—naïve_foo Bar's"), ON).summary == "é à naïve_foo bar s"
 
 
+def test_no_more_snippets_are_read_than_are_asked_for() -> None:
+    for most, summary in ((0, "said"), (1, "said one"), (2, "said one two")):
+        result = reflect(turn("said", "one", "two", "three"), replace(ON, topk_snippets=most))
+        assert (result.summary, result.metrics.used_topk) == (summary, most)
+
+
 def test_the_demo_of_the_prior_art_has_21_words() -> None:
     bundle = turn(
         "assistant: summary: . next: question",
@@ -100,6 +107,21 @@ def test_no_more_of_a_huge_text_is_taken_apart_than_is_kept() -> None:
     assert [next(taken) for _ in range(3)] == ["word"] * 3
 
 
+def test_no_more_of_a_huge_turn_is_taken_apart_than_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[str] = []
+
+    def watched(piece: str) -> Iterator[str]:
+        for word in words(piece):
+            taken.append(word)
+            yield word
+
+    monkeypatch.setattr("reflex_reflection.reflect.words", watched)
+    result = reflect(turn("word " * 10_000, "more " * 10_000), ON)
+    assert result.summary.split() == taken == ["word"] * 128
+
+
 def test_two_runs_are_equal_and_the_entry_is_the_specifications() -> None:
     bundle = turn("Hello there!", "Alpha", "Beta", "Gamma")
     result = reflect(bundle, ON)
@@ -108,7 +130,7 @@ def test_two_runs_are_equal_and_the_entry_is_the_specifications() -> None:
     text = "hello there alpha beta gamma"
     assert entry == MemoryEntry(owner="AgentA", ts=NOW, text=text, vec_full=embed(text))
     assert list(entry.to_json()) == ["owner", "ts", "text", "tags", "kind", "vec_full"]
-    assert entry.to_json()["tags"] == ["reflection"]
+    assert (entry.to_json()["tags"], entry.to_json()["kind"]) == (["reflection"], "summary")
     assert result.to_json()["metrics"] == {
         "backend": "rulebased", "summary_len": 5, "used_topk": 3, "embed": True, "ops_cap": 5,
         "ms": 0.0, "reason": None,
@@ -136,12 +158,15 @@ def test_no_operations_no_entries() -> None:
 
 
 @given(st.text(), st.lists(st.text(), max_size=4), st.text())
+@example("a\0b\ud800c", ["\udfff"], "nul\0")
+@example("", [], "half\ud800")
 def test_any_text_gives_a_summary_that_can_be_stored(
     utter: str, snippets: list[str], agent: str
 ) -> None:
     result = reflect(turn(utter, *snippets, agent=agent), ON)
     for text in (result.summary, result.memory_entries[0].owner):
         assert storable(text) == text
+        assert "\0" not in text
         text.encode()
     assert result.metrics.summary_len <= 128
 
@@ -154,6 +179,10 @@ def test_times_are_iso_past_a_minute() -> None:
 
 def test_evidence_tells_inputs_apart_and_content_does_not_care_who_said_it() -> None:
     assert input_hash(turn("a", "b")) == input_hash(turn("a", "b"))
-    assert input_hash(turn("a", "b")) != input_hash(turn("a b"))
+    inputs = [
+        turn("a", "b"), turn("a", "c"), turn("a"), turn("a b"), turn("c", "b"),
+        turn("a", "b", number=2), turn("a", "b", agent="B"),
+    ]  # fmt: skip
+    assert len({input_hash(one) for one in inputs}) == len(inputs)
     assert input_hash(turn("\ud800"))
     assert content_hash("a") != content_hash("b")

@@ -53,6 +53,25 @@ def test_a_wrong_bundle_is_refused_with_its_path(text: str, fault: str) -> None:
     assert fault in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"ctx": {"agent_id": "x" * 201}}, "ctx.agent_id"),
+        ({"utter": "x" * 1_000_001}, "utter"),
+        ({"snippets": ["x" * 1_000_001]}, "snippets.0"),
+        ({"snippets": ["x"] * 1001}, "snippets"),
+        ({"snippet_ids": ["x"] * 1001}, "snippet_ids"),
+        ({"snippet_ids": ["x" * 201]}, "snippet_ids.0"),
+    ],
+)
+def test_a_huge_bundle_is_refused(more: dict[str, object], path: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        read_bundle(json.dumps({"ctx": {}} | more))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{path} ")
+    assert len(problem) < 200
+
+
 def test_all_faults_come_at_once() -> None:
     with pytest.raises(BundleError) as caught:
         read_bundle('{"ctx": {"turn_id": "x", "dry_run": 1}, "utter": 5, "more": 1}')

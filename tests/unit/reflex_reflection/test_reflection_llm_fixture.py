@@ -94,6 +94,16 @@ def test_a_reply_is_cut_at_the_word(tmp_path: Path) -> None:
     assert reflect(bundle, replace(llm(file), summary_tokens=2)).summary == "One, two"
 
 
+def test_a_reply_can_be_stored_whatever_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "f.jsonl"
+    file.write_text(record(DEMO, "nul\0 half\ud800"))
+    assert reflect(DEMO, llm(file)).summary == "nul\ufffd half\ufffd"
+
+
+def test_line_ends_do_not_change_the_hash() -> None:
+    assert prompt_hash("a\r\nb\rc") == prompt_hash("a\nb\nc") != prompt_hash("a b c")
+
+
 def test_a_missing_fixture_is_named_by_its_hash() -> None:
     with pytest.raises(FixtureMissingError, match="no fixture for prompt hash") as caught:
         reflect(turn("never recorded"), llm(SHIPPED))

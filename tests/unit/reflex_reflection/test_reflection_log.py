@@ -1,5 +1,6 @@
 """The log file and the staging of lines."""
 
+import fcntl
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reflex_reflection.errors import LogError
@@ -28,6 +29,7 @@ def record(agent: str = "A") -> LogRecord:
 
 
 @given(st.text())
+@example("\ud800\0\r\n\u2028")
 def test_any_agent_is_one_line_of_json(agent: str) -> None:
     line = record(agent).line()
     assert line.count(b"\n") == 1
@@ -77,6 +79,39 @@ def test_processes_side_by_side_lose_and_mix_nothing(tmp_path: Path, keep: int) 
         mine = [line for line in lines if line.startswith(letter)]
         assert mine == [letter * 100 + str(number) for number in range(200)]
     assert len(lines) == 800
+
+
+def test_a_line_is_written_by_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / FILE_NAME
+    write = os.write
+
+    def looked_at(descriptor: int, data: memoryview) -> int:
+        with file.open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", looked_at)
+    LogFile(file).append([record().line()])
+    monkeypatch.undo()
+    assert file.read_bytes() == record().line()
+
+
+def test_a_file_that_was_put_aside_while_one_waited_gets_no_more_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, aside = tmp_path / FILE_NAME, tmp_path / f"{FILE_NAME}.1"
+    lock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.undo()
+        file.rename(aside)  # somebody else did, and it was not full
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    LogFile(file, keep_bytes=1000).append([record().line()])
+    assert (aside.read_bytes(), file.read_bytes()) == (b"", record().line())
 
 
 @contextmanager

@@ -198,6 +198,12 @@ def test_times_are_steady_in_ci_only() -> None:
     assert outcome.result.metrics.ms == outcome.record.ms == 1.5
 
 
+def test_steady_times_are_zero_in_the_result_and_in_the_log() -> None:
+    lines = Lines()
+    outcome = ran(reflector(clock=ticking(0, 1.5), sink=Rows(), log=lines, steady=True), turn())
+    assert outcome.result.metrics.ms == json.loads(lines.data)["ms"] == 0.0
+
+
 def test_secrets_are_gone_before_the_words_are_taken_apart() -> None:
     rows = Rows()
     ran(
