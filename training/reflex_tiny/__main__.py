@@ -21,8 +21,9 @@ from reflex_tiny.crate_suites import CratePlan
 from reflex_tiny.crate_suites import items as crate_items
 from reflex_tiny.dataset import items, load, say, write
 from reflex_tiny.errors import DataError, TinyError
-from reflex_tiny.evaluation import evaluate, summary, table
+from reflex_tiny.evaluation import evaluate
 from reflex_tiny.ports import free_port
+from reflex_tiny.scores import comparison, summary, table
 
 MODELS = shards.HERE.parents[1] / "images/engine-cpu/models"
 BUNDLED = ("reflex-tiny-a", "reflex-tiny-b")
@@ -187,7 +188,7 @@ def run_evaluation(given: argparse.Namespace) -> int:
             folder = MODELS / name if (MODELS / name).is_dir() else Path(name).resolve()
             numbers = _judge(folder, held_out, compiler)
             print(f"\n{folder.name}: {len(held_out)} held-out items, one attempt, temperature 0\n")
-            print(table(numbers))
+            print(f"{table(numbers)}\n\n{comparison(numbers)}")
             if given.write:
                 cards.write(folder, numbers)
     finally:

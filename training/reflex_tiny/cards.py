@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reflex_tiny.errors import DataError
-from reflex_tiny.evaluation import table
+from reflex_tiny.scores import comparison, table
 
 BEGIN: Final = "<!-- numbers: written by `python -m reflex_tiny evaluate --write` -->"
 END: Final = "<!-- end of numbers -->"
@@ -23,7 +23,7 @@ def with_numbers(card: str, numbers: Mapping[str, Any]) -> str:
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise DataError(f"the card has no lines `{BEGIN}` and `{END}` for its numbers")
-    return f"{head}{BEGIN}\n{table(numbers)}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{table(numbers)}\n\n{comparison(numbers)}\n{END}{tail}"
 
 
 def write(folder: Path, numbers: Mapping[str, Any]) -> None:

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from openai import APIError, AsyncOpenAI
 
@@ -27,8 +26,6 @@ REPLY_TOKENS: Final = 200
 TOGETHER: Final = 4
 """Items that are repaired at once: as many as the served engine takes."""
 _SECONDS: Final = 120.0
-_Z: Final = 1.959964
-_FEW: Final = 4
 
 
 class EngineProposer:
@@ -193,91 +190,3 @@ async def _outcome(
         tokens=tokens,
         seconds=seconds,
     )
-
-
-def wilson(passed: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a rate.
-
-    >>> wilson(7, 10)
-    (0.397, 0.892)
-    """
-    if count == 0:
-        return 0.0, 1.0
-    rate = passed / count
-    middle = rate + _Z * _Z / (2 * count)
-    spread = _Z * math.sqrt(rate * (1 - rate) / count + _Z * _Z / (4 * count * count))
-    scale = 1 + _Z * _Z / count
-    low, high = (middle - spread) / scale, (middle + spread) / scale
-    return round(max(low, 0.0), 3), round(min(high, 1.0), 3)
-
-
-def summary(model: str, found: Sequence[Outcome]) -> dict[str, Any]:
-    """Return the numbers of a model card: overall and by error code."""
-    codes = sorted({each.code for each in found})
-    by_code = {code: [each for each in found if each.code == code] for code in codes}
-    return {
-        "model": model,
-        **_numbers(found),
-        "codes": {
-            code: _numbers(some)
-            for code, some in sorted(by_code.items(), key=lambda pair: (-len(pair[1]), pair[0]))
-        },
-    }
-
-
-def _numbers(found: Sequence[Outcome]) -> dict[str, Any]:
-    passed = sum(each.passed for each in found)
-    both = sum(each.with_rustfix for each in found)
-    return _row(
-        len(found),
-        passed,
-        both,
-        sum(each.rustfix for each in found),
-        sum(each.first_suggestion for each in found),
-    )
-
-
-def _row(count: int, passed: int, both: int, rustfix: int, first: int) -> dict[str, Any]:
-    return {
-        "items": count,
-        "passed": passed,
-        "pass_at_1": round(passed / count, 3),
-        "interval": wilson(passed, count),
-        "with_rustfix_passed": both,
-        "with_rustfix": round(both / count, 3),
-        "with_rustfix_interval": wilson(both, count),
-        "rustfix_passed": rustfix,
-        "rustfix": round(rustfix / count, 3),
-        "first_suggestion_passed": first,
-        "first_suggestion": round(first / count, 3),
-    }
-
-
-def table(numbers: Mapping[str, Any]) -> str:
-    """Return the numbers as lines of Markdown; codes of few items share a line."""
-    lines = [
-        "| code | items | pass@1 | 95 % interval | rustfix + model | rustfix | first suggestion |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    codes: Mapping[str, Any] = numbers["codes"]
-    few = [row for row in codes.values() if row["items"] < _FEW]
-    rows = [("all", numbers), *((c, row) for c, row in codes.items() if row["items"] >= _FEW)]
-    if few:
-        counts = [
-            sum(row[name] for row in few)
-            for name in (
-                "items",
-                "passed",
-                "with_rustfix_passed",
-                "rustfix_passed",
-                "first_suggestion_passed",
-            )
-        ]
-        rows.append((f"{len(few)} others", _row(*counts)))
-    for code, row in rows:
-        low, high = row["interval"]
-        lines.append(
-            f"| {code} | {row['items']} | {row['pass_at_1']:.3f} | {low:.2f}-{high:.2f} | "
-            f"{row['with_rustfix']:.3f} | {row['rustfix']:.3f} | {row['first_suggestion']:.3f} |"
-        )
-    return "\n".join(lines)

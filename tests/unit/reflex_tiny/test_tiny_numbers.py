@@ -1,26 +1,20 @@
 """Intervals and tables of an evaluation."""
 
-from reflex_tiny.evaluation import Outcome, summary, table, wilson
+from reflex_tiny.evaluation import Outcome
+from reflex_tiny.scores import comparison, summary, table
 
 
-def outcome(code: str, *, passed: bool) -> Outcome:
+def outcome(code: str, *, passed: bool, first: bool | None = None) -> Outcome:
     return Outcome(
         code=code,
         passed=passed,
         with_rustfix=True,
         rustfix=False,
-        first_suggestion=passed,
+        first_suggestion=passed if first is None else first,
         problem="",
         tokens=40,
         seconds=0.2,
     )
-
-
-def test_wilson_intervals_hold_the_rate_and_stay_in_bounds() -> None:
-    assert wilson(0, 10)[0] == 0.0
-    assert wilson(10, 10)[1] == 1.0
-    assert wilson(50, 100) == (0.404, 0.596)
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
 def test_the_summary_counts_by_code_with_the_most_frequent_first() -> None:
@@ -33,3 +27,18 @@ def test_the_summary_counts_by_code_with_the_most_frequent_first() -> None:
     assert rows[2].startswith("| all | 3 | 0.667 |")
     assert rows[3] == "| 2 others | 3 | 0.667 | 0.21-0.94 | 1.000 | 0.000 | 0.667 |"
     assert len(rows) == 4
+
+
+def test_the_model_is_compared_with_the_first_suggestion_item_by_item() -> None:
+    only_model = [outcome("E0308", passed=True, first=False)] * 7
+    only_first = [outcome("E0308", passed=False, first=True)] * 1
+    both = [outcome("E0308", passed=True)] * 13
+    numbers = summary("m", [*only_model, *only_first, *both])
+    # Bentur's table of T. Tango's interval, the other way round: 0.026 to 0.517.
+    assert numbers["against_first_suggestion"] == {
+        "only_model": 7,
+        "only_first_suggestion": 1,
+        "difference": 0.286,
+        "interval": [0.026, 0.517],
+    }
+    assert "+0.286 (95 % interval +0.026 to +0.517); 7 items only the model" in comparison(numbers)
