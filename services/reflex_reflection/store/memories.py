@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
 from reflex_reflection import embedding
 from reflex_reflection.document import MAX_AGENT
@@ -210,8 +210,10 @@ def _made_before(db: Connection, owner: str, name: str) -> bool:
     own = select(MEMORIES.c.seq).where(MEMORIES.c.owner == owner)
     if db.scalar(own.where(MEMORIES.c.id == name)) is not None:
         return True
-    made = select(EVIDENCE.c.memory).join(MEMORIES, MEMORIES.c.seq == EVIDENCE.c.memory)
-    mine = (EVIDENCE.c.memory_id == name) & (MEMORIES.c.owner == owner)
+    # Not as a join: SQLite would begin with all that the owner has.
+    its = select(MEMORIES.c.seq).where(MEMORIES.c.seq == EVIDENCE.c.memory)
+    made = select(EVIDENCE.c.memory).where(EVIDENCE.c.memory_id == name)
+    mine = exists(its.where(MEMORIES.c.owner == owner))
     return db.scalar(made.where(mine).limit(1)) is not None
 
 
