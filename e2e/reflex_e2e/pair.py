@@ -19,6 +19,8 @@ NAME: Final = "pair"
 KEYS: Final = "two-keys"
 WITHIN: Final = 600.0
 MEASURED_WITHIN: Final = 2400.0
+MOST_SWAPS: Final = 60
+"""An hour: more than whoever counts them needs."""
 _WEIGHTS: Final = {FIRST: "reflex-tiny-b", SECOND: "reflex-tiny-a"}
 _LOAD: Final = {"requests": 59, "answerTokens": 8}
 _GATE: Final[Mapping[str, Any]] = {
@@ -63,7 +65,11 @@ def apply(cluster: Cluster, namespace: str) -> Route:
         "slot": {"maxResident": 1},
         "gate": _GATE,
         "promotion": {"mode": "Disabled"},
-        "failover": {"unhealthyAfter": "5s", "failbackAfter": "20s"},
+        "failover": {
+            "unhealthyAfter": "5s",
+            "failbackAfter": "20s",
+            "maxSwapsPerHour": MOST_SWAPS,
+        },
         "evaluation": {"when": "Manual", "maxOutage": "2h", "load": _LOAD},
     }
     _apply(cluster, namespace, "ReflexRoute", NAME, spec)
