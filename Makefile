@@ -26,7 +26,7 @@ unit: .venv/ok ## the tests that need no cluster (seconds)
 bench: .venv/ok ## measure the operator with 100 and 500 models; writes docs/benchmarks (ARGS="--models 100")
 	@PYTHONPATH=tests $(PY) -m bench $(ARGS)
 
-mutants: .venv/ok ## break each invariant of reflection in a copy: does a test notice (ARGS="--only TEXT")
+mutants: .venv/ok ## break each invariant in a copy: does a test notice (ARGS="gate routes", ARGS="--only TEXT")
 	@PYTHONPATH=tests $(PY) -m mutants $(ARGS)
 
 evaluate-models: .venv/ok ## pass@1 of the bundled models, through the loop on the real engine

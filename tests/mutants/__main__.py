@@ -9,15 +9,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from mutants.catalogue import ROOT, CatalogueError, read
+from mutants.catalogue import ROOT, CatalogueError, areas_of, read
 from mutants.judging import Verdict, copied
 
-LISTS = Path(__file__).parent / "reflection"
+LISTS = Path(__file__).parent
+"""One folder an area."""
 
 
 def main(arguments: list[str], *, root: Path = ROOT, lists: Path = LISTS) -> int:
     """Judge the chosen mutants; return the exit code."""
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
+    parser.add_argument("areas", nargs="*", metavar="AREA", help="folders of tests/mutants")
     parser.add_argument("--only", default="", metavar="TEXT", help="those with this in their name")
     parser.add_argument("--list", action="store_true", help="say what there is, and break nothing")
     parser.add_argument("--why", action="store_true", help="say which test noticed, and its words")
@@ -31,7 +33,12 @@ def main(arguments: list[str], *, root: Path = ROOT, lists: Path = LISTS) -> int
 
 def _run(options: argparse.Namespace, root: Path, lists: Path) -> int:
     only: str = options.only
-    chosen = [one for one in read(lists) if only in one.invariant]
+    areas: list[str] = options.areas
+    known = areas_of(lists)
+    if unknown := sorted({*areas} - {*known}):
+        raise CatalogueError(f"no area {', '.join(unknown)}: there are {', '.join(known)}")
+    listed = [one for area in areas or known for one in read(lists / area)]
+    chosen = [one for one in listed if only in one.invariant]
     if not chosen:
         raise CatalogueError(f"no invariant has {only!r} in its name")
     for one in chosen:

@@ -79,14 +79,19 @@ class _List(_Part):
             yield one.model_copy(update={"file": self.code / one.file, "tests": tuple(tests)})
 
 
+def areas_of(folder: Path) -> tuple[str, ...]:
+    """Return the names of the folders with lists in them."""
+    return tuple(sorted({file.parent.name for file in folder.glob("*/*.toml")}))
+
+
 def read(folder: Path) -> list[Mutant]:
-    """Return the mutants of every list in a folder.
+    """Return the mutants of every list in a folder and below.
 
     Raises:
         CatalogueError: a list is wrong, or two mutants have one name.
     """
     found: dict[str, Mutant] = {}
-    for file in sorted(folder.glob("*.toml")):
+    for file in sorted(folder.rglob("*.toml")):
         try:
             mutants = list(_List.model_validate(tomllib.loads(file.read_text("utf-8"))).whole())
         except (tomllib.TOMLDecodeError, ValidationError, CatalogueError) as error:

@@ -200,10 +200,23 @@ def test_failures_move_quantiles_to_infinity() -> None:
     assert math.isinf(quantiles.quantile(times, 0.95))
 
 
+@pytest.mark.parametrize(
+    ("n", "share", "rank"),
+    [(3, 0.5, 2), (10, 0.95, 10), (20, 0.95, 19), (59, 0.95, 57), (100, 0.55, 55)],
+)
+def test_a_quantile_is_the_value_at_its_rank(n: int, share: float, rank: int) -> None:
+    """In floating point 0.55 * 100 is more than 55."""
+    assert quantiles.quantile([float(one) for one in range(n, 0, -1)], share) == rank
+
+
 @pytest.mark.parametrize("values", [[], [1.0, math.nan]])
 def test_there_is_no_quantile_of_nothing_nor_of_nan(values: list[float]) -> None:
     with pytest.raises(ValueError, match="no quantile"):
         quantiles.quantile(values, 0.5)
+
+
+def test_the_bounds_of_a_median_mirror_each_other() -> None:
+    assert quantiles.quantile_interval([float(one) for one in range(1, 32)], 0.5) == (11, 21)
 
 
 def test_the_interval_of_a_median_covers_it() -> None:

@@ -50,6 +50,11 @@ def test_all_ten_steps_hold() -> None:
         ({"warm": told(29, 2048)}, "warm requests hit", (ERROR, Why.TOO_FEW_SAMPLES)),
         ({"warm": told(30, 2100)}, "warm requests hit", (ERROR, Why.IMPOSSIBLE_MEASUREMENT)),
         ({"warm": told(30, None)}, "warm requests hit", (ERROR, Why.CACHE_UNVERIFIABLE)),
+        (
+            {"warm": (*told(29, 2048), *told(1, None))},
+            "warm requests hit",
+            (ERROR, Why.CACHE_UNVERIFIABLE),
+        ),
         ({"counter_delta": None}, "counters agree", (ERROR, Why.CACHE_UNVERIFIABLE)),
         ({"counter_delta": 0}, "counters agree", (ERROR, Why.CACHE_UNVERIFIABLE)),
         ({"warm": told(30, 2048, 0.4)}, "time is saved", (OPEN, Why.UNDECIDED_AT_LAST_LOOK)),
@@ -87,6 +92,17 @@ def test_each_step_can_break(
 
     assert found[step] == expected
     assert worst(*(verdict for verdict, _ in found.values())) is not PASS
+
+
+def test_a_gain_of_time_is_shown_by_its_bound() -> None:
+    """The median is four times faster, and nearly half of the requests are not."""
+    warm = (*told(16, 2048, 0.1), *told(14, 2048, 0.39))
+
+    found, shown = prove(runs.cache(warm=warm), GATE)
+
+    assert shown.gain is not None
+    assert shown.gain > 0.7
+    assert {step.name for step in found if step.verdict is not PASS} == {"time is saved"}
 
 
 def test_a_gain_of_time_that_nobody_wants_is_no_step() -> None:

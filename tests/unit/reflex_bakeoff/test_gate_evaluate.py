@@ -99,6 +99,38 @@ def test_at_most_three_of_three_hundred_answers_break_the_schema(
     assert found.verdict is verdict
 
 
+@pytest.mark.parametrize(("cut_off", "verdict"), [(1, PASS), (2, OPEN), (20, FAIL)])
+def test_a_ceiling_is_met_by_the_whole_interval(cut_off: int, verdict: Judgement) -> None:
+    items = tuple(
+        one.model_copy(update={"truncated": cut})
+        for one, cut in zip(
+            runs.repairs(runs.spread(210, 300)), runs.spread(cut_off, 300), strict=True
+        )
+    )
+
+    found = evaluate(runs.measured(items=items), None, gate(answers={"truncationCeiling": "0.02"}))
+
+    assert runs.metric(found, "truncation_rate").verdict is verdict
+
+
+def test_a_repair_by_the_second_try_is_no_pass_at_1() -> None:
+    items = tuple(runs.item(name, False, fixed_within=2) for name in runs.names(300))
+
+    found = evaluate(runs.measured(items=items), None, GATE)
+
+    assert (runs.metric(found, "pass_at_1").point, found.verdict) == (0.0, FAIL)
+    assert runs.metric(found, "pass_within_n").point == 1.0
+
+
+def test_an_answer_that_is_no_patch_does_not_apply() -> None:
+    good = runs.repairs(runs.spread(210, 300))
+    items = (*good[:-1], good[-1].model_copy(update={"schema_valid": False, "applied": None}))
+
+    found = evaluate(runs.measured(items=items), None, GATE)
+
+    assert runs.metric(found, "apply_rate").point == pytest.approx(299 / 300)
+
+
 def test_a_failed_floor_stops_the_run_although_others_are_open() -> None:
     passed = runs.spread(30, 100)
 
@@ -212,7 +244,7 @@ def slow(count: int, seconds: float) -> Callable[[tuple[Any, ...]], tuple[Any, .
     return change
 
 
-@pytest.mark.parametrize(("over", "verdict"), [(2, PASS), (3, OPEN), (14, FAIL)])
+@pytest.mark.parametrize(("over", "verdict"), [(2, PASS), (3, OPEN), (12, OPEN), (13, FAIL)])
 def test_latency_is_judged_by_counts(over: int, verdict: Judgement) -> None:
     metric = runs.metric(evaluate(with_requests(slow(over, 1.5)), None, GATE), "ttft_cold_p95")
 
@@ -272,6 +304,8 @@ def test_no_requests_at_all_are_an_error() -> None:
         (lambda sent: sent, {"dispatch_lag_p95": 0.08}, Why.CLIENT_SATURATED),
         (lambda sent: sent, {"cpu_share": 0.97}, Why.CLIENT_SATURATED),
         (lambda sent: sent, {"roofline": 150.0}, Why.IMPOSSIBLE_MEASUREMENT),
+        # Slower as a whole, faster while it decodes.
+        (lambda sent: sent, {"roofline": 180.0}, Why.IMPOSSIBLE_MEASUREMENT),
         (
             lambda sent: (sent[0].model_copy(update={"latency": 0.001, "ttft": 0.0005}), *sent[1:]),
             {},
@@ -486,6 +520,22 @@ def test_a_gain_of_exactly_the_wanted_benefit_suffices() -> None:
 
     assert runs.metric(found, "benefit").point == 0.05
     assert runs.metric(found, "benefit").verdict is PASS
+
+
+def test_a_gain_that_is_shown_and_smaller_than_wanted_promotes_nobody() -> None:
+    found = against(13, 0, 300, 180)
+
+    benefit = runs.metric(found, "benefit")
+    assert (benefit.point, benefit.verdict) == (pytest.approx(13 / 300), OPEN)
+    assert benefit.interval.low > 0
+    assert not found.promotes
+
+
+def test_a_comparison_pays_for_all_of_its_looks() -> None:
+    """By one look alone these four items would show that it is not worse."""
+    found = against(2, 2, 100, 60)
+
+    assert runs.metric(found, "delta_pass_at_1").verdict is OPEN
 
 
 def test_more_items_are_asked_for_while_superiority_is_open() -> None:

@@ -294,6 +294,7 @@ def test_a_rejected_incumbent_makes_room_for_an_eligible_member() -> None:
     assert world.serving() == "b"
     world.later(steps=60)
     assert world.serving() == "b"
+    assert world.kinds() == ["Bootstrap", "Failover"]
 
 
 def test_expired_evidence_ends_a_fallbacks_service() -> None:

@@ -1,4 +1,4 @@
-"""The list of mutants fits the code, and the tool that judges them tells the truth."""
+"""The lists of mutants fit the code, and the tool that judges them tells the truth."""
 
 import re
 from pathlib import Path
@@ -34,16 +34,16 @@ def tree(tmp_path: Path) -> Path:
         "services/right.py": CODE,
         "tests/test_right.py": TEST,
         "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["services"]\n',
-        "lists/one.toml": HEAD,
+        "lists/first/one.toml": HEAD,
     }.items():
         file = tmp_path / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return tmp_path
 
 
 def judged(tree: Path, *mutants: str, test: str = TEST) -> int:
-    (tree / "lists/one.toml").write_text(HEAD + "".join(mutants))
+    (tree / "lists/first/one.toml").write_text(HEAD + "".join(mutants))
     (tree / "tests/test_right.py").write_text(test)
     code = main([], root=tree, lists=tree / "lists")
     assert (tree / "services/right.py").read_text() == CODE
@@ -83,6 +83,20 @@ def test_a_list_that_does_not_fit_is_an_error_and_judges_nothing(
     told = capsys.readouterr()
     assert words in told.err
     assert "killed" not in told.out
+
+
+def test_an_area_is_judged_by_itself_and_one_that_is_none_is_an_error(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "lists/first/one.toml").write_text(HEAD + GOOD.format(41))
+    (tree / "lists/second").mkdir()
+    (tree / "lists/second/two.toml").write_text(HEAD + GOOD.format(43))
+    assert main(["--list"], root=tree, lists=tree / "lists") == 0
+    assert capsys.readouterr().out.count("right.py") == 2
+    assert main(["second"], root=tree, lists=tree / "lists") == 0
+    assert "1 mutants, 0 survived" in capsys.readouterr().out
+    assert main(["third"], root=tree, lists=tree / "lists") == 2
+    assert "no area third: there are first, second" in capsys.readouterr().err
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:
