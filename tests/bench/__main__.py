@@ -14,7 +14,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from reflex_e2e.kubectl import ROOT, lab_cluster
+from reflex_e2e.kubectl import ROOT, CommandError, lab_cluster
 
 from bench import engine_suite, operator_suite
 from bench.bakeoff import load_suite, repairs_suite, swaps
@@ -57,7 +57,7 @@ def main() -> int:
         try:
             with _place(options) as place:
                 swaps.run(rows, place, swaps=options.swaps, failovers=options.failovers)
-        except SwapBenchError as error:
+        except (SwapBenchError, CommandError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
     if "repairs" in options.suite:
